@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* The include name that kernel code uses: <linux/gfp.h>. */
+#include <mempool/gfp.h> /* IWYU pragma: export */

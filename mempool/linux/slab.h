@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* The include name that kernel code uses: <linux/slab.h>. */
+#include <mempool/slab.h> /* IWYU pragma: export */
