@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// stack_trace.hpp - who called: return addresses, taken without allocating.
+//
+// The unwinder of libgcc is linked in statically; it looks frames up without
+// a lock and allocates nothing, so it may be used in a signal handler.
+#pragma once
+
+#include <cstdint>
+
+namespace mp::base {
+
+struct stack_trace {
+	static constexpr unsigned max_depth = 8;
+
+	uint32_t depth = 0;
+	void *pc[max_depth] = {};
+
+	/// The caller's stack, innermost first, less `skip` frames beyond here() itself.
+	static stack_trace here(unsigned skip);
+};
+
+/// Does a signal handler run in this thread now? Walks the whole stack: about a
+/// microsecond, so it is for slow paths only.
+bool in_signal_handler();
+
+} // namespace mp::base
