@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+//
+// element_reserve.hpp - a store and the queue of those who wait for it, joined
+// by the protocol under which no wake-up is lost.
+//
+// The rule: whoever leaves elements in the store while threads are queued must
+// wake them. Three do: one who gives; one who queues (it looks at the store
+// once more before it sleeps); and one who was woken, and then either sleeps
+// again or leaves (what it was woken for may still be there, and serve others).
+// Why this suffices is argued in docs/ordering.md, ORD-2.
+//
+// Owner of the state: the pool that embeds it. Race table: as the store's and
+// the queue's; sleeper objects belong to their thread.
+#pragma once
+
+#include "reserve/base/fence.hpp"
+#include "reserve/store.hpp"
+#include "reserve/wait_queue.hpp"
+
+
+namespace mp::reserve {
+
+template <element_store Store> class element_reserve {
+      public:
+	class sleeper;
+
+	Store &store() { return store_; }
+	const Store &store() const { return store_; }
+	int waiting() const { return queue_.waiting(); }
+
+	/// Does a freed element belong here? (PAR-21; max(1, min_nr) by PAR-23.)
+	bool wants() const { return store_.level() < store_.target(); }
+
+	/// Adds one entry if wanted. `woken` grows by the sleepers that this woke.
+	bool give(void *entry, int &woken)
+	{
+		if (!store_.give(entry))
+			return false;
+		woken += wake_served();
+		return true;
+	}
+
+	/// Adds from the front of `entries` while wanted; says how many.
+	int give_many(void *const *entries, int count, int &woken)
+	{
+		const int given = store_.give_many(entries, count);
+		if (given > 0)
+			woken += wake_served();
+		return given;
+	}
+
+	void freeze()
+	{
+		store_.freeze();
+		queue_.freeze();
+	}
+	void thaw()
+	{
+		queue_.thaw();
+		store_.thaw();
+	}
+	void thaw_in_child()
+	{
+		queue_.thaw_in_child();
+		store_.thaw_in_child();
+	}
+
+      private:
+	/// Wakes those that what is in the store now can serve.
+	int wake_served()
+	{
+		// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
+		base::fence(std::memory_order_seq_cst);
+		return queue_.waiting() == 0 ? 0 : queue_.wake(store_.level(), store_.target());
+	}
+
+	Store store_;
+	wait_queue queue_;
+};
+
+/// One thread's wish for elements, over as many sleeps as it takes.
+template <element_store Store> class element_reserve<Store>::sleeper {
+      public:
+	explicit sleeper(element_reserve &reserve) : reserve_(reserve) {}
+	sleeper(const sleeper &) = delete;
+	sleeper &operator=(const sleeper &) = delete;
+
+	/// What it was woken for may still be in the store: pass it on.
+	~sleeper()
+	{
+		if (slept_)
+			reserve_.wake_served();
+	}
+
+	enum class outcome { woken, timed_out, not_needed };
+
+	/// Sleeps until the store can serve `need` elements, or until the deadline.
+	/// not_needed: it can already.
+	outcome sleep(int need, uint64_t deadline_ns)
+	{
+		reserve_.queue_.enqueue(waiter_, need);
+		// seq_cst: pairs with the fence in wake_served(), ORD-2
+		base::fence(std::memory_order_seq_cst);
+		if (reserve_.store_.level() >= need) {
+			reserve_.queue_.cancel(waiter_);
+			slept_ = true;
+			return outcome::not_needed;
+		}
+		if (slept_)
+			reserve_.wake_served();
+		slept_ = true;
+		return reserve_.queue_.sleep(waiter_, deadline_ns) ? outcome::woken : outcome::timed_out;
+	}
+
+      private:
+	element_reserve &reserve_;
+	waiter waiter_;
+	bool slept_ = false;
+};
+
+} // namespace mp::reserve

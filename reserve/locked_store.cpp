@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//
+// locked_store.cpp - see locked_store.hpp.
+#include "reserve/locked_store.hpp"
+
+#include "reserve/base/check.hpp"
+#include "reserve/base/fence.hpp"
+
+#include <cstring>
+#include <mutex>
+
+namespace mp::reserve {
+
+void locked_store::init(slot_array array, int target)
+{
+	MP_ASSERT(array.capacity >= target && target >= 1); // INV-1
+	array_ = array;
+	target_.store(target, std::memory_order_relaxed);
+	level_.store(0, std::memory_order_relaxed);
+	lowest_.store(0, std::memory_order_relaxed);
+}
+
+void *locked_store::pop()
+{
+	const int level = this->level() - 1;
+	MP_ASSERT(level >= 0); // INV-1
+	level_.store(level, std::memory_order_relaxed);
+	if (level < lowest())
+		lowest_.store(level, std::memory_order_relaxed);
+	return array_.slots[level];
+}
+
+void locked_store::push(void *entry)
+{
+	const int level = this->level();
+	MP_ASSERT(level < target() && target() <= array_.capacity); // INV-1
+	array_.slots[level] = entry;
+	level_.store(level + 1, std::memory_order_relaxed);
+}
+
+void *locked_store::take()
+{
+	if (level() == 0)
+		return nullptr;
+	void *entry = nullptr;
+	{
+		const std::lock_guard guard(lock_);
+		if (level() > 0)
+			entry = pop();
+	}
+	// release: pairs with the acquire fence in core's mempool_free(), ORD-1
+	base::fence(std::memory_order_release);
+	return entry;
+}
+
+bool locked_store::take_into_gaps(void **entries, int count, int missing)
+{
+	if (level() < missing)
+		return false;
+	{
+		const std::lock_guard guard(lock_);
+		if (level() < missing)
+			return false; // INV-3: all or nothing
+		for (int i = 0; i < count && missing > 0; i++) {
+			if (entries[i] == nullptr) {
+				entries[i] = pop();
+				missing--;
+			}
+		}
+	}
+	// release: pairs with the acquire fence in core's mempool_free(), ORD-1
+	base::fence(std::memory_order_release);
+	return true;
+}
+
+bool locked_store::give(void *entry)
+{
+	return give_many(&entry, 1) == 1;
+}
+
+int locked_store::give_many(void *const *entries, int count)
+{
+	if (level() >= target())
+		return 0;
+	const std::lock_guard guard(lock_);
+	int given = 0;
+	while (given < count && level() < target())
+		push(entries[given++]);
+	return given;
+}
+
+void *locked_store::take_above(int new_target)
+{
+	const std::lock_guard guard(lock_);
+	if (level() > new_target)
+		return pop();
+	// Only now: until the surplus is gone the old promise stands (PAR-26).
+	target_.store(new_target, std::memory_order_relaxed);
+	return nullptr;
+}
+
+slot_array locked_store::grow(slot_array larger, int new_target)
+{
+	const std::lock_guard guard(lock_);
+	slot_array old;
+	if (larger.slots != nullptr) {
+		memcpy(larger.slots, array_.slots, static_cast<size_t>(level()) * sizeof(void *));
+		old = array_;
+		array_ = larger;
+	}
+	MP_ASSERT(new_target <= array_.capacity); // INV-1
+	target_.store(new_target, std::memory_order_relaxed);
+	return old;
+}
+
+void locked_store::note_full()
+{
+	const std::lock_guard guard(lock_);
+	lowest_.store(level(), std::memory_order_relaxed);
+}
+
+} // namespace mp::reserve
