@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+//
+// debug.hpp - which checks are on: the word that every call reads once.
+//
+// watch_word is 0 on an ordinary day, and then nothing else is looked at. Its
+// low bits are the MEMPOOL_DEBUG_ flags; the high ones say what has ever been
+// used in this process and now needs a look at each call.
+//
+// Owner of the state: debug.cpp. Race table: all calls may run together.
+#pragma once
+
+#include "mempool/mempool-debug.h"
+
+#include <atomic>
+
+namespace mp::watch {
+
+inline constexpr unsigned non_block_seen = 1U << 30; // some thread called non_block_start()
+inline constexpr unsigned tracker_seen = 1U << 31;   // some pool tracks its elements
+
+extern constinit std::atomic<unsigned> watch_word;
+
+/// Reads MEMPOOL_DEBUG where that has not happened yet. Every way into the
+/// library that creates something comes through here first.
+void debug_init();
+
+/// Is there anything to look at? The one load of an ordinary day.
+inline bool watching()
+{
+	return watch_word.load(std::memory_order_relaxed) != 0;
+}
+
+inline bool debug_on(unsigned flag)
+{
+	return (watch_word.load(std::memory_order_relaxed) & flag) != 0;
+}
+
+/// Sets one of the ..._seen bits, for good.
+void watch_for(unsigned seen_bit);
+
+} // namespace mp::watch

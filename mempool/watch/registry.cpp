@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// registry.cpp - see registry.hpp.
+#include "mempool/watch/registry.hpp"
+
+#include "reserve/base/lock.hpp"
+#include "reserve/base/rcu.hpp"
+
+#include <mutex>
+#include <pthread.h>
+
+namespace mp::watch {
+namespace {
+
+// The lists' own heads are entries too, so that adding and removing have no
+// special case. next is read by walkers; previous only under the lock.
+constinit registry_entry heads[registry_kinds] = {};
+constinit base::adaptive_lock registry_lock;
+
+registry_entry &head_of(registry_kind kind)
+{
+	return heads[static_cast<unsigned>(kind)];
+}
+
+template <class Visit> void each_entry(Visit visit)
+{
+	for (registry_entry &head : heads)
+		for (registry_entry *e = head.next.load(std::memory_order_relaxed); e != nullptr;
+		     e = e->next.load(std::memory_order_relaxed))
+			visit(*e);
+}
+
+// Lock order of the library: registry, pools, caches, memory; within an entry
+// as its freeze() has it (ORD-7).
+void before_fork()
+{
+	registry_lock.lock();
+	each_entry([](registry_entry &e) { e.at_fork->freeze(e.object); });
+	base::rcu_fork_prepare();
+}
+
+void after_fork_in_parent()
+{
+	base::rcu_fork_parent();
+	each_entry([](registry_entry &e) { e.at_fork->thaw(e.object); });
+	registry_lock.unlock();
+}
+
+void after_fork_in_child()
+{
+	base::rcu_fork_child();
+	each_entry([](registry_entry &e) { e.at_fork->thaw_in_child(e.object); });
+	registry_lock.reset_in_child();
+}
+
+/// Once a process; false when there is no memory for it. Not under the
+/// registry's lock, as a fork may wait for that with glibc's own lock held.
+bool install_fork_handlers()
+{
+	static constinit base::adaptive_lock install_lock;
+	static constinit bool installed = false;
+	const std::lock_guard guard(install_lock);
+	if (!installed)
+		installed = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+	return installed;
+}
+
+} // namespace
+
+bool registry_add(registry_kind kind, registry_entry &entry, void *object, const fork_ops *at_fork)
+{
+	if (!install_fork_handlers())
+		return false;
+
+	registry_entry &head = head_of(kind);
+	const std::lock_guard guard(registry_lock);
+	entry.object = object;
+	entry.at_fork = at_fork;
+	registry_entry *first = head.next.load(std::memory_order_relaxed);
+	entry.next.store(first, std::memory_order_relaxed);
+	entry.previous = &head;
+	if (first != nullptr)
+		first->previous = &entry;
+	// release: pairs with the acquire in registry_walk(), ORD-5
+	head.next.store(&entry, std::memory_order_release);
+	return true;
+}
+
+void registry_remove(registry_entry &entry)
+{
+	{
+		const std::lock_guard guard(registry_lock);
+		registry_entry *next = entry.next.load(std::memory_order_relaxed);
+		// release: a walker may meet `next` for the first time here, ORD-5
+		entry.previous->next.store(next, std::memory_order_release);
+		if (next != nullptr)
+			next->previous = entry.previous;
+	}
+	base::rcu_synchronize();
+}
+
+int registry_walk(registry_kind kind, int (*visit)(void *object, void *arg), void *arg)
+{
+	const base::rcu_reader reading;
+	int result = 0;
+	// acquire: pairs with the release in registry_add() and registry_remove(), ORD-5
+	for (registry_entry *e = head_of(kind).next.load(std::memory_order_acquire); e != nullptr && result == 0;
+	     e = e->next.load(std::memory_order_acquire))
+		result = visit(e->object, arg);
+	return result;
+}
+
+} // namespace mp::watch

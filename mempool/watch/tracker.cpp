@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// tracker.cpp - see tracker.hpp.
+#include "mempool/watch/tracker.hpp"
+
+#include "reserve/pinned.hpp"
+
+#include <cstdint>
+#include <mutex>
+
+namespace mp::watch {
+namespace {
+
+size_t hash_of(const void *element)
+{
+	// Fibonacci hashing: elements differ in their middle bits.
+	return (reinterpret_cast<uintptr_t>(element) >> 3) * 0x9e3779b97f4a7c15U >> 20;
+}
+
+} // namespace
+
+bool tracker::init()
+{
+	constexpr size_t first_capacity = 256;
+	table_ = static_cast<record *>(reserve::pinned_alloc(first_capacity * sizeof(record)));
+	capacity_ = table_ != nullptr ? first_capacity : 0;
+	return table_ != nullptr;
+}
+
+void tracker::destroy()
+{
+	reserve::pinned_free(table_, capacity_ * sizeof(record));
+	table_ = nullptr;
+	capacity_ = 0;
+}
+
+tracker::record *tracker::find(const void *element) const
+{
+	for (size_t i = 0; i < capacity_; i++) {
+		record *r = &table_[(hash_of(element) + i) & (capacity_ - 1)];
+		if (r->element == element || r->element == nullptr)
+			return r;
+	}
+	return nullptr;
+}
+
+bool tracker::grow()
+{
+	tracker larger;
+	larger.capacity_ = capacity_ * 2;
+	larger.table_ = static_cast<record *>(reserve::pinned_alloc(larger.capacity_ * sizeof(record)));
+	if (larger.table_ == nullptr)
+		return false;
+	for (size_t i = 0; i < capacity_; i++)
+		if (table_[i].element != nullptr)
+			*larger.find(table_[i].element) = table_[i];
+	destroy();
+	table_ = larger.table_;
+	capacity_ = larger.capacity_;
+	return true;
+}
+
+void tracker::note_alloc(const void *element)
+{
+	const base::stack_trace by = base::stack_trace::here(1);
+	const std::lock_guard guard(lock_);
+	// A third of the table stays free, so that searches are short.
+	if (used_ >= capacity_ - capacity_ / 3 && !grow())
+		complete_ = false;
+	record *r = find(element);
+	if (r == nullptr)
+		return;
+	if (r->element == nullptr) {
+		r->element = element;
+		used_++;
+	}
+	r->out = true;
+	r->by = by;
+}
+
+tracker::verdict tracker::note_free(const void *element, base::stack_trace &freed_by)
+{
+	const base::stack_trace by = base::stack_trace::here(1);
+	const std::lock_guard guard(lock_);
+	record *r = find(element);
+	if (r == nullptr || r->element == nullptr)
+		return complete_ ? verdict::foreign : verdict::fine;
+	if (!r->out) {
+		freed_by = r->by;
+		return verdict::double_free;
+	}
+	r->out = false;
+	r->by = by;
+	return verdict::fine;
+}
+
+size_t tracker::count_out(const void **one, base::stack_trace &taken_by)
+{
+	const std::lock_guard guard(lock_);
+	size_t out = 0;
+	for (size_t i = 0; i < capacity_; i++) {
+		if (table_[i].element == nullptr || !table_[i].out)
+			continue;
+		if (out++ == 0) {
+			*one = table_[i].element;
+			taken_by = table_[i].by;
+		}
+	}
+	return out;
+}
+
+} // namespace mp::watch

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// tracker.hpp - for the debug option "track": which of a pool's elements are
+// out, and who took them. Tells a double free from a foreign one.
+//
+// A hash table of addresses with open addressing. It grows with the number of
+// different addresses seen; when memory for that is not to be had it gives up
+// judging, and says nothing rather than something wrong.
+//
+// Owner of the state: the pool that embeds it. Race table: all calls may run
+// together, under its lock.
+#pragma once
+
+#include "reserve/base/lock.hpp"
+#include "reserve/base/stack_trace.hpp"
+
+#include <cstddef>
+
+namespace mp::watch {
+
+class tracker {
+      public:
+	enum class verdict { fine, double_free, foreign };
+
+	/// False when the table cannot be had.
+	[[nodiscard]] bool init();
+	void destroy();
+
+	/// An element leaves the pool. The caller's stack is kept with it.
+	void note_alloc(const void *element);
+
+	/// An element comes back. For a double free, `freed_by` is who freed it first.
+	verdict note_free(const void *element, base::stack_trace &freed_by);
+
+	/// Elements out now; `one` and `taken_by` tell one of them.
+	size_t count_out(const void **one, base::stack_trace &taken_by);
+
+	void freeze() { lock_.lock(); }
+	void thaw() { lock_.unlock(); }
+	void thaw_in_child() { lock_.reset_in_child(); }
+
+      private:
+	struct record {
+		const void *element; // nullptr: free
+		bool out;
+		base::stack_trace by; // who took it, or who gave it back
+	};
+
+	/// Where the element is, or where it would go; nullptr when the table is full.
+	record *find(const void *element) const;
+	bool grow();
+
+	record *table_ = nullptr;
+	size_t capacity_ = 0; // a power of two
+	size_t used_ = 0;
+	bool complete_ = true;
+	base::adaptive_lock lock_;
+};
+
+} // namespace mp::watch
