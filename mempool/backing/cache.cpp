@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+//
+// cache.cpp - objects from slabs, and back. See cache.hpp and slab.h.
+#include "mempool/backing/cache.hpp"
+
+#include "mempool/backing/object_debug.hpp"
+
+#include "reserve/base/check.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+namespace mp::backing {
+namespace {
+
+void *&link_of(const kmem_cache &cache, void *object)
+{
+	return *reinterpret_cast<void **>(static_cast<char *>(object) + cache.layout.link_offset);
+}
+
+void *slot_object(const kmem_cache &cache, const slab &s, uint32_t slot)
+{
+	return s.block + size_t{slot} * cache.layout.slot_bytes + cache.layout.object_offset;
+}
+
+/// Which list a slab belongs on (INV-5).
+uint32_t list_for(const kmem_cache &cache, const slab &s)
+{
+	if (s.in_use == 0)
+		return kmem_cache::empty;
+	return s.in_use == cache.layout.slots ? kmem_cache::full : kmem_cache::partial;
+}
+
+void file_slab(kmem_cache &cache, slab &s)
+{
+	const uint32_t to = list_for(cache, s);
+	if (s.list_index == to)
+		return;
+	cache.lists[s.list_index].remove(s);
+	s.list_index = to;
+	cache.lists[to].add(s);
+}
+
+size_t take_from_slab(kmem_cache &cache, slab &s, std::span<void *> out)
+{
+	size_t taken = 0;
+	while (taken < out.size() && s.in_use < cache.layout.slots) {
+		void *object = s.first_free;
+		if (object != nullptr)
+			s.first_free = link_of(cache, object);
+		else
+			object = slot_object(cache, s, s.carved++);
+		s.in_use++;
+		out[taken++] = object;
+	}
+	MP_ASSERT(s.in_use <= s.carved && s.carved <= cache.layout.slots); // INV-5
+	file_slab(cache, s);
+	return taken;
+}
+
+slab *new_slab(kmem_cache &cache, gfp_t gfp_mask)
+{
+	void *block = nullptr;
+	// Slabs are never zeroed: objects are, one by one, when that is asked for.
+	slab *s = pages_alloc_slab(cache.layout.order, gfp_mask & ~__GFP_ZERO, &block);
+	if (s == nullptr)
+		return nullptr;
+	s->cache = &cache;
+	s->block = static_cast<char *>(block);
+	s->list_index = kmem_cache::empty;
+	if (cache.ctor == nullptr && !cache.debugging())
+		return s;
+
+	// Constructors run once an object, and debug data must be there before the
+	// first use: such a slab is carved at once.
+	for (uint32_t i = cache.layout.slots; i-- > 0;) {
+		void *object = slot_object(cache, *s, i);
+		if (cache.ctor != nullptr)
+			cache.ctor(object);
+		if (cache.debugging())
+			debug_init_object(cache, object);
+		link_of(cache, object) = s->first_free;
+		s->first_free = object;
+	}
+	s->carved = cache.layout.slots;
+	return s;
+}
+
+void give_to_slab(kmem_cache &cache, slab &s, void *object)
+{
+	// More came back than went out: the cache's books are wrong already.
+	MP_BUG_ON(s.in_use == 0);
+	link_of(cache, object) = s.first_free;
+	s.first_free = object;
+	s.in_use--;
+	file_slab(cache, s);
+}
+
+/// Takes empty slabs off the cache until `keep` are left, as a chain; the
+/// caller holds the lock.
+slab *detach_empty(kmem_cache &cache, unsigned keep)
+{
+	slab *chain = nullptr;
+	slab_list &list = cache.lists[kmem_cache::empty];
+	while (list.count() > keep) {
+		slab *s = list.first();
+		list.remove(*s);
+		s->next = chain;
+		chain = s;
+	}
+	return chain;
+}
+
+void free_chain(kmem_cache &cache, slab *chain)
+{
+	while (chain != nullptr) {
+		slab *next = chain->next;
+		pages_free(chain->block, cache.layout.order);
+		chain = next;
+	}
+}
+
+} // namespace
+
+size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out)
+{
+	size_t taken = 0;
+	slab *fresh = nullptr;
+	for (;;) {
+		{
+			const std::lock_guard guard(cache.lock);
+			if (fresh != nullptr)
+				cache.lists[kmem_cache::empty].add(*fresh);
+			while (taken < out.size()) {
+				slab *s = cache.lists[kmem_cache::partial].first();
+				if (s == nullptr)
+					s = cache.lists[kmem_cache::empty].first();
+				if (s == nullptr)
+					break;
+				taken += take_from_slab(cache, *s, out.subspan(taken));
+			}
+		}
+		if (taken == out.size())
+			return taken;
+		fresh = new_slab(cache, gfp_mask); // not under the lock: it may map memory
+		if (fresh == nullptr)
+			return taken;
+	}
+}
+
+void put_objects(kmem_cache &cache, std::span<void *const> objects)
+{
+	// One empty slab stays: a load around a slab's border would otherwise take
+	// and give pages all the time.
+	constexpr unsigned empty_kept = 1;
+	slab *surplus = nullptr;
+	{
+		const std::lock_guard guard(cache.lock);
+		for (void *object : objects)
+			give_to_slab(cache, *block_at(object).in_slab, object);
+		surplus = detach_empty(cache, empty_kept);
+	}
+	free_chain(cache, surplus);
+}
+
+slab *slab_of(kmem_cache &cache, const void *object, const char *caller)
+{
+	const block_info info = block_at(object);
+	if (info.what == block_info::kind::slab && info.in_slab->cache == &cache) [[likely]]
+		return info.in_slab;
+	base::report(base::severity::bug)
+		.line("%s: object %p is not of this cache", caller, object)
+		.line("cache '%s'%s%s", cache.name,
+		      info.what == block_info::kind::slab ? "; it is one of cache " : "; it is in no cache",
+		      info.what == block_info::kind::slab ? info.in_slab->cache->name : "")
+		.emit();
+	return nullptr;
+}
+
+void free_object(kmem_cache &cache, void *object)
+{
+	if (cache.debugging() && !debug_check_free(cache, object)) [[unlikely]]
+		return;
+	cache.counters.add(kmem_cache::frees);
+	put_objects(cache, {&object, 1});
+}
+
+} // namespace mp::backing
+
+using namespace mp;
+using namespace mp::backing;
+
+namespace {
+
+void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
+{
+	if (cache.debugging()) [[unlikely]]
+		debug_check_alloc(cache, object);
+	if ((gfp_mask & __GFP_ZERO) != 0 && cache.ctor == nullptr)
+		memset(object, 0, cache.layout.object_bytes);
+	return object;
+}
+
+} // namespace
+
+extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
+{
+	void *object = nullptr;
+	if (take_objects(*s, gfp_flags, {&object, 1}) == 0) [[unlikely]] {
+		s->counters.add(kmem_cache::failures);
+		return nullptr; // errno is set by the page layer
+	}
+	s->counters.add(kmem_cache::allocs);
+	return prepare_object(*s, object, gfp_flags);
+}
+
+extern "C" void kmem_cache_free(struct kmem_cache *s, void *objp)
+{
+	if (objp != nullptr && slab_of(*s, objp, "kmem_cache_free") != nullptr)
+		free_object(*s, objp);
+}
+
+extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size_t nr, void **p)
+{
+	const size_t taken = nr > INT32_MAX ? 0 : take_objects(*s, gfp_flags, {p, nr});
+	if (taken < nr) {
+		put_objects(*s, {p, taken});
+		s->counters.add(kmem_cache::failures);
+		errno = ENOMEM;
+		return 0;
+	}
+	s->counters.add(kmem_cache::allocs, nr);
+	for (size_t i = 0; i < nr; i++)
+		prepare_object(*s, p[i], gfp_flags);
+	return static_cast<int>(nr);
+}
+
+extern "C" void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
+{
+	for (size_t i = 0; i < nr; i++)
+		kmem_cache_free(s, p[i]);
+}
+
+extern "C" int kmem_cache_shrink(struct kmem_cache *s)
+{
+	slab *chain = nullptr;
+	bool some_left = false;
+	{
+		const std::lock_guard guard(s->lock);
+		chain = detach_empty(*s, 0);
+		some_left = s->lists[kmem_cache::partial].count() + s->lists[kmem_cache::full].count() > 0;
+	}
+	free_chain(*s, chain);
+	return some_left ? 1 : 0;
+}
+
+extern "C" unsigned int kmem_cache_size(struct kmem_cache *s)
+{
+	return s->layout.object_bytes;
+}
+
+extern "C" const char *kmem_cache_name(struct kmem_cache *s)
+{
+	return s->name;
+}

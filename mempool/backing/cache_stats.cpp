@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// cache_stats.cpp - what caches have done, and which there are. See mempool-stats.h.
+#include "mempool/backing/cache.hpp"
+
+#include "mempool/mempool-stats.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+using namespace mp;
+
+extern "C" int kmem_cache_stats(struct kmem_cache *s, struct kmem_cache_statistics *stats)
+{
+	const size_t wanted_bytes = stats->size;
+	if (wanted_bytes < sizeof(stats->size))
+		return -EINVAL;
+
+	struct kmem_cache_statistics now = {};
+	now.size = std::min(wanted_bytes, sizeof(now));
+	now.object_size = s->layout.object_bytes;
+	now.slot_size = s->layout.slot_bytes;
+	now.slab_bytes = static_cast<uint32_t>(backing::block_bytes(s->layout.order));
+	now.objects_per_slab = s->layout.slots;
+	{
+		const std::lock_guard guard(s->lock);
+		for (const backing::slab_list &list : s->lists)
+			now.slabs += list.count();
+	}
+	// Frees first: an object freed in between must not count as never allocated.
+	now.frees = s->counters.sum(kmem_cache::frees);
+	now.allocs = s->counters.sum(kmem_cache::allocs);
+	now.failures = s->counters.sum(kmem_cache::failures);
+	now.objects = now.allocs - now.frees;
+	memcpy(stats, &now, now.size);
+	return 0;
+}
+
+extern "C" int kmem_cache_for_each(int (*visit)(struct kmem_cache *s, void *arg), void *arg)
+{
+	struct caller {
+		int (*visit)(struct kmem_cache *, void *);
+		void *arg;
+	} to = {visit, arg};
+	return watch::registry_walk(
+		watch::registry_kind::cache,
+		[](void *object, void *call) {
+			const auto *c = static_cast<caller *>(call);
+			return c->visit(static_cast<kmem_cache *>(object), c->arg);
+		},
+		&to);
+}

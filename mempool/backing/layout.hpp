@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// layout.hpp - how a slot of a cache is cut up.
+//
+//   | left red zone | object | right red zone | link | debug record |
+//
+// Only the object is there in a plain cache; the link of free slots then lies
+// in the object itself. It lies outside where a free object's bytes must stay
+// as they are: with a constructor, and with poison.
+#pragma once
+
+#include "mempool/slab.h"
+
+#include "reserve/base/stack_trace.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace mp::backing {
+
+inline constexpr slab_flags_t slab_debug_flags =
+	SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
+inline constexpr slab_flags_t slab_known_flags = slab_debug_flags | SLAB_HWCACHE_ALIGN | SLAB_PANIC;
+
+/// What a debugging cache keeps with each object.
+struct object_record {
+	std::atomic<uint32_t> state; // object_debug.cpp knows the values
+	base::stack_trace taken_by;  // the traces only with SLAB_STORE_USER
+	base::stack_trace given_by;
+};
+
+struct slot_layout {
+	uint32_t object_bytes;
+	uint32_t align_bytes;
+	uint32_t object_offset; // of the object in its slot; these below, from the object
+	uint32_t link_offset;
+	uint32_t record_offset; // 0: no record
+	uint32_t slot_bytes;
+	uint32_t order; // of a slab
+	uint32_t slots; // in a slab
+};
+
+/// Works the layout out; false when no slab is large enough for one slot.
+bool make_layout(slot_layout &layout, unsigned size_bytes, unsigned align_bytes, slab_flags_t flags, bool has_ctor);
+
+} // namespace mp::backing

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+//
+// pages.cpp - see pages.hpp.
+#include "mempool/backing/pages.hpp"
+
+#include "mempool/backing/chunk.hpp"
+#include "mempool/watch/debug.hpp"
+#include "mempool/watch/registry.hpp"
+
+#include "reserve/base/check.hpp"
+#include "reserve/base/clock.hpp"
+#include "reserve/base/futex.hpp"
+#include "reserve/base/lock.hpp"
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+namespace mp::backing {
+namespace {
+
+/// All chunks, those with free blocks first.
+class chunk_list {
+      public:
+	void add(chunk &c)
+	{
+		c.previous = nullptr;
+		c.next = first_;
+		(first_ != nullptr ? first_->previous : last_) = &c;
+		first_ = &c;
+	}
+
+	void remove(chunk &c)
+	{
+		(c.previous != nullptr ? c.previous->next : first_) = c.next;
+		(c.next != nullptr ? c.next->previous : last_) = c.previous;
+	}
+
+	void move_to_end(chunk &c)
+	{
+		remove(c);
+		c.next = nullptr;
+		c.previous = last_;
+		(last_ != nullptr ? last_->next : first_) = &c;
+		last_ = &c;
+	}
+
+	chunk *first() const { return first_; }
+
+      private:
+	chunk *first_ = nullptr;
+	chunk *last_ = nullptr;
+};
+
+constinit base::adaptive_lock pages_lock;
+constinit chunk_list chunks;
+constinit unsigned chunk_count = 0;
+constinit unsigned unused_chunks = 0; // of them without any block handed out
+
+/// A block from the chunks that are there; the caller holds the lock.
+void *take_block(unsigned order, block_use use)
+{
+	for (chunk *c = chunks.first(); c != nullptr && c->has_free(); c = c->next) {
+		if (!c->has_free(order))
+			continue;
+		unused_chunks -= c->unused() ? 1 : 0;
+		void *block = c->take(order, use);
+		if (!c->has_free())
+			chunks.move_to_end(*c); // keeps the search above short
+		return block;
+	}
+	return nullptr;
+}
+
+void freeze(void *)
+{
+	pages_lock.lock();
+}
+void thaw(void *)
+{
+	pages_lock.unlock();
+}
+void thaw_in_child(void *)
+{
+	pages_lock.reset_in_child();
+}
+
+bool ensure_registered()
+{
+	static constexpr watch::fork_ops at_fork = {freeze, thaw, thaw_in_child};
+	static constinit watch::registry_entry entry;
+	static constinit std::atomic<bool> registered{false};
+	static constinit base::adaptive_lock once_lock;
+	// acquire: pairs with the release below; the entry was linked before, ORD-8
+	if (registered.load(std::memory_order_acquire)) [[likely]]
+		return true;
+	const std::lock_guard guard(once_lock);
+	if (!registered.load(std::memory_order_relaxed) &&
+	    watch::registry_add(watch::registry_kind::memory, entry, nullptr, &at_fork))
+		registered.store(true, std::memory_order_release);
+	return registered.load(std::memory_order_relaxed);
+}
+
+void *try_alloc(unsigned order, block_use use)
+{
+	if (!ensure_registered())
+		return nullptr;
+	{
+		const std::lock_guard guard(pages_lock);
+		if (void *block = take_block(order, use))
+			return block;
+	}
+	// Mapping takes its time: not under the lock. Two threads may both add a
+	// chunk; the second is kept as the spare one.
+	chunk *fresh = chunk::create();
+	if (fresh == nullptr)
+		return nullptr;
+	const std::lock_guard guard(pages_lock);
+	chunks.add(*fresh);
+	chunk_count++;
+	unused_chunks++;
+	return take_block(order, use);
+}
+
+void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
+{
+	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
+	void *block = try_alloc(order, use);
+	const gfp_t for_ever = __GFP_NOFAIL | __GFP_DIRECT_RECLAIM;
+	while (block == nullptr && (gfp_mask & for_ever) == for_ever) {
+		base::futex_word nobody{0};
+		base::futex_wait(nobody, 0, base::deadline_after(base::ns_per_s / 100));
+		block = try_alloc(order, use);
+	}
+	if (block == nullptr)
+		errno = ENOMEM;
+	else if ((gfp_mask & __GFP_ZERO) != 0)
+		memset(block, 0, block_bytes(order));
+	return block;
+}
+
+} // namespace
+
+unsigned order_for(size_t bytes)
+{
+	if (bytes > block_bytes(max_order))
+		return max_order + 1;
+	return bytes <= PAGE_SIZE ? 0 : static_cast<unsigned>(std::bit_width((bytes - 1) >> PAGE_SHIFT));
+}
+
+void *pages_alloc(unsigned order, gfp_t gfp_mask)
+{
+	MP_ASSERT(order <= max_order);
+	return alloc_block(order, gfp_mask, block_use::pages);
+}
+
+slab *pages_alloc_slab(unsigned order, gfp_t gfp_mask, void **block)
+{
+	MP_ASSERT(order >= min_slab_order && order <= max_order);
+	*block = alloc_block(order, gfp_mask, block_use::slab);
+	if (*block == nullptr)
+		return nullptr;
+	chunk *c = chunk::of(*block);
+	slab *descriptor = c->descriptor_of(*block);
+	memset(static_cast<void *>(descriptor), 0, slab_descriptor_bytes);
+	return descriptor;
+}
+
+void pages_free(void *block, unsigned order)
+{
+	chunk *c = chunk::of(block);
+	chunk *surplus = nullptr;
+	{
+		const std::lock_guard guard(pages_lock);
+		const bool was_exhausted = !c->has_free();
+		c->give(block, order);
+		if (was_exhausted) {
+			chunks.remove(*c);
+			chunks.add(*c);
+		}
+		// One unused chunk is kept, so that a load that comes and goes around
+		// a chunk's border does not map and unmap each time.
+		if (c->unused() && ++unused_chunks > 1) {
+			unused_chunks--;
+			chunk_count--;
+			chunks.remove(*c);
+			surplus = c;
+		}
+	}
+	if (surplus != nullptr)
+		surplus->destroy();
+}
+
+block_info block_at(const void *address)
+{
+	block_info info;
+	region *owner = pagemap_find(address);
+	if (owner == nullptr)
+		return info;
+	if (owner->what == region::kind::mapping) {
+		info.what = block_info::kind::mapping;
+		info.base = owner->base;
+		info.bytes = owner->bytes;
+		return info;
+	}
+	return static_cast<chunk *>(owner)->describe(address);
+}
+
+size_t pages_mapped_bytes()
+{
+	const std::lock_guard guard(pages_lock);
+	return size_t{chunk_count} * unit_bytes;
+}
+
+} // namespace mp::backing
+
+using namespace mp;
+
+extern "C" unsigned long __get_free_pages(gfp_t gfp_mask, unsigned int order) // NOLINT(bugprone-reserved-identifier)
+{
+	if (order > backing::max_order) {
+		static constinit std::atomic<bool> given{false};
+		if ((gfp_mask & __GFP_NOWARN) == 0 && base::first_time(given))
+			base::report(base::severity::warning)
+				.line("page allocation of order %u: the largest is %u", order, backing::max_order)
+				.emit();
+		errno = ENOMEM;
+		return 0;
+	}
+	return reinterpret_cast<unsigned long>(backing::pages_alloc(order, gfp_mask));
+}
+
+extern "C" void free_pages(unsigned long addr, unsigned int order)
+{
+	if (addr == 0)
+		return;
+	auto *block = reinterpret_cast<void *>(addr); // NOLINT(performance-no-int-to-ptr)
+	const backing::block_info info = backing::block_at(block);
+	if (info.what != backing::block_info::kind::pages || info.base != block || info.order != order) {
+		base::report(base::severity::bug)
+			.line("free_pages(%p, order %u): no such block is allocated", block, order)
+			.emit();
+		return;
+	}
+	backing::pages_free(block, order);
+}

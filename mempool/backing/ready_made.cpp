@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// ready_made.cpp - see ready_made.hpp and mempool.h.
+#include "mempool/backing/ready_made.hpp"
+
+#include "mempool/backing/cache.hpp"
+#include "mempool/backing/kmalloc.hpp"
+#include "mempool/backing/pages.hpp"
+
+#include "reserve/base/report.hpp"
+
+#include <cstdint>
+
+namespace mp::backing {
+namespace {
+
+size_t size_in(void *pool_data)
+{
+	return reinterpret_cast<size_t>(pool_data);
+}
+
+size_t slab_bytes(void *pool_data)
+{
+	return kmem_cache_size(static_cast<kmem_cache *>(pool_data));
+}
+
+const char *slab_refusal(void *pool_data)
+{
+	const auto *cache = static_cast<kmem_cache *>(pool_data);
+	if (cache == nullptr)
+		return "there is no cache";
+	return cache->ctor != nullptr ? "the cache has a constructor" : nullptr;
+}
+
+size_t kmalloc_bytes(void *pool_data)
+{
+	return kmalloc_roundup(size_in(pool_data));
+}
+
+const char *kmalloc_refusal(void *pool_data)
+{
+	return kmalloc_bytes(pool_data) == 0 ? "the element size must be 1 byte to KMALLOC_MAX_SIZE" : nullptr;
+}
+
+const char *kvmalloc_refusal(void *pool_data)
+{
+	return size_in(pool_data) == 0 || size_in(pool_data) > PTRDIFF_MAX ? "the element size is 0 or impossible" : nullptr;
+}
+
+size_t page_bytes(void *pool_data)
+{
+	return block_bytes(static_cast<unsigned>(size_in(pool_data)));
+}
+
+const char *page_refusal(void *pool_data)
+{
+	return size_in(pool_data) > max_order ? "the order must be 0 to MAX_PAGE_ORDER" : nullptr;
+}
+
+constexpr ready_made table[] = {
+	{"slab", mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal},
+	{"kmalloc", mempool_kmalloc, mempool_kfree, kmalloc_bytes, kmalloc_refusal},
+	{"kvmalloc", mempool_kvmalloc, mempool_kvfree, size_in, kvmalloc_refusal},
+	{"pages", mempool_alloc_pages, mempool_free_pages, page_bytes, page_refusal},
+};
+
+} // namespace
+
+const ready_made *find_ready_made(mempool_alloc_t *alloc, mempool_free_t *free)
+{
+	for (const ready_made &r : table)
+		if (r.alloc == alloc && r.free == free)
+			return &r;
+	return nullptr;
+}
+
+} // namespace mp::backing
+
+using namespace mp;
+
+extern "C" void *mempool_alloc_slab(gfp_t gfp_mask, void *pool_data)
+{
+	const char *why = backing::slab_refusal(pool_data);
+	if (why != nullptr) [[unlikely]] {
+		base::report(base::severity::bug).line("mempool_alloc_slab: %s", why).emit();
+		return nullptr;
+	}
+	return kmem_cache_alloc(static_cast<kmem_cache *>(pool_data), gfp_mask);
+}
+
+extern "C" void mempool_free_slab(void *element, void *pool_data)
+{
+	kmem_cache_free(static_cast<kmem_cache *>(pool_data), element);
+}
+
+extern "C" void *mempool_kmalloc(gfp_t gfp_mask, void *pool_data)
+{
+	return kmalloc(backing::size_in(pool_data), gfp_mask);
+}
+
+extern "C" void mempool_kfree(void *element, void *)
+{
+	kfree(element);
+}
+
+extern "C" void *mempool_kvmalloc(gfp_t gfp_mask, void *pool_data)
+{
+	return kvmalloc(backing::size_in(pool_data), gfp_mask);
+}
+
+extern "C" void mempool_kvfree(void *element, void *)
+{
+	kvfree(element);
+}
+
+extern "C" void *mempool_alloc_pages(gfp_t gfp_mask, void *pool_data)
+{
+	const size_t order = backing::size_in(pool_data);
+	// NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel's call returns a number
+	return reinterpret_cast<void *>(__get_free_pages(gfp_mask, order > UINT32_MAX ? UINT32_MAX : static_cast<unsigned>(order)));
+}
+
+extern "C" void mempool_free_pages(void *element, void *pool_data)
+{
+	free_pages(reinterpret_cast<unsigned long>(element), static_cast<unsigned>(backing::size_in(pool_data)));
+}
