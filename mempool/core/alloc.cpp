@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+//
+// alloc.cpp - one element (PAR-8 to PAR-16). See mempool.h.
+//
+//   backing, first mask -> reserve -> backing, full mask -> reserve -> sleep, and again
+//
+// Race table: everything here may run in any threads at the same time.
+#include "mempool/core/element.hpp"
+#include "mempool/core/masks.hpp"
+#include "mempool/core/pass.hpp"
+#include "mempool/watch/context.hpp"
+
+#include <cerrno>
+
+namespace mp::core {
+namespace {
+
+/// The backing's first pass has failed: the reserve, the second pass, sleep.
+void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns)
+{
+	pool_reserve::sleeper sleeper(control.reserve);
+	gfp_t mask = first_mask(full);
+	for (;;) {
+		control.counters.add(count_backing_failures);
+		if (void *entry = control.reserve.store().take()) {
+			control.counters.add(count_from_reserve);
+			return element_of(pool, control, entry);
+		}
+		if (mask != full) {
+			mask = full; // PAR-11: at once, before any sleep
+		} else {
+			if (!gfpflags_allow_blocking(full)) {
+				errno = ENOMEM; // PAR-13
+				return nullptr;
+			}
+			if (sleep_for(control, sleeper, 1, deadline_ns) == sleep_end::deadline) {
+				errno = ETIMEDOUT;
+				return nullptr;
+			}
+		}
+		if (void *element = pool.alloc(mask, pool.pool_data))
+			return element;
+	}
+}
+
+void *alloc(mempool_t *pool, gfp_t callers, uint64_t deadline_ns, const char *caller)
+{
+	mempool_control &control = control_of(pool, caller);
+	constexpr gfp_t ordinary = __GFP_BITS_MASK & ~__GFP_ZERO;
+	if ((callers & ~ordinary) != 0) [[unlikely]]
+		callers = check_mask(control, callers);
+	const bool watched = watch::watching();
+	if (watched) [[unlikely]]
+		watch::check_may_alloc(callers, caller, control.name);
+
+	const gfp_t full = full_mask(callers);
+	void *element = pool->alloc(first_mask(full), pool->pool_data);
+	if (element == nullptr) [[unlikely]]
+		element = alloc_slow(*pool, control, full, deadline_ns);
+	control.counters.add(element != nullptr ? count_allocs : count_failures);
+	if (watched && element != nullptr) [[unlikely]]
+		note_alloc(control, element);
+	return element;
+}
+
+} // namespace
+} // namespace mp::core
+
+using namespace mp;
+using namespace mp::core;
+
+extern "C" void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
+{
+	return alloc(pool, gfp_mask, base::never_ns, "mempool_alloc");
+}
+
+extern "C" void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t timeout_ns)
+{
+	return alloc(pool, gfp_mask, base::deadline_after(timeout_ns), "mempool_alloc_timeout");
+}
+
+extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
+{
+	mempool_control &control = control_of(pool, "mempool_alloc_preallocated");
+	void *entry = control.reserve.store().take();
+	if (entry == nullptr) {
+		control.counters.add(count_failures);
+		errno = ENOMEM;
+		return nullptr;
+	}
+	control.counters.add(count_from_reserve);
+	control.counters.add(count_allocs);
+	void *element = element_of(*pool, control, entry);
+	note_alloc(control, element);
+	return element;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+//
+// bulk.cpp - several elements at once (PAR-17, PAR-18, PAR-25). See mempool.h.
+//
+// Race table: everything here may run in any threads at the same time.
+#include "mempool/core/element.hpp"
+#include "mempool/core/masks.hpp"
+#include "mempool/core/pass.hpp"
+#include "mempool/watch/context.hpp"
+
+#include "reserve/base/report.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <span>
+
+namespace mp::core {
+namespace {
+
+using slot_span = std::span<void *>;
+
+int count_missing(slot_span elems)
+{
+	return static_cast<int>(std::count(elems.begin(), elems.end(), nullptr));
+}
+
+/// One pass over the backing, upwards, up to its first NULL. Says what is still missing.
+int ask_backing(mempool_t &pool, mempool_control &control, slot_span elems, int missing, gfp_t mask)
+{
+	for (auto slot = elems.begin(); slot != elems.end() && missing > 0; ++slot) {
+		if (*slot != nullptr)
+			continue;
+		*slot = pool.alloc(mask, pool.pool_data);
+		if (*slot == nullptr) {
+			control.counters.add(count_backing_failures);
+			break;
+		}
+		missing--;
+	}
+	return missing;
+}
+
+/// All that is missing from the reserve, or nothing.
+bool ask_reserve(mempool_t &pool, mempool_control &control, slot_span elems, int missing)
+{
+	if (!control.reserve.store().take_into_gaps(elems.data(), static_cast<int>(elems.size()), missing))
+		return false;
+	control.counters.add(count_from_reserve, static_cast<uint64_t>(missing));
+	// The marks of poisoned entries tell which slots these are.
+	for (void *&slot : elems)
+		slot = element_of(pool, control, slot);
+	return true;
+}
+
+void warn_if_too_many(const mempool_t &pool, const mempool_control &control, size_t count)
+{
+	static constinit std::atomic<bool> given{false};
+	if (count > static_cast<size_t>(min_nr_of(pool)) && base::first_time(given))
+		base::report(base::severity::warning)
+			.line("mempool_alloc_bulk of %zu elements, and the reserve holds %d: it may sleep for ever", count,
+			      min_nr_of(pool))
+			.line("pool '%s' %p", control.name, static_cast<const void *>(&pool))
+			.emit();
+}
+
+void report_hopeless(const mempool_t &pool, const mempool_control &control, size_t count)
+{
+	if (count <= static_cast<size_t>(control.reserve.store().target()))
+		return;
+	base::report(base::severity::bug)
+		.line("mempool_alloc_bulk of %zu elements has slept for 5 s: the reserve of %d can never serve it", count,
+		      min_nr_of(pool))
+		.line("pool '%s' %p", control.name, static_cast<const void *>(&pool))
+		.emit();
+}
+
+void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int missing)
+{
+	const gfp_t full = full_mask(GFP_KERNEL);
+	gfp_t mask = first_mask(full);
+	pool_reserve::sleeper sleeper(control.reserve);
+	bool told = false;
+	for (;;) {
+		missing = ask_backing(pool, control, elems, missing, mask);
+		if (missing == 0 || ask_reserve(pool, control, elems, missing))
+			return;
+		if (mask != full) {
+			mask = full; // what it adds may make the reserve suffice
+			continue;
+		}
+		if (sleep_for(control, sleeper, missing, base::never_ns) == sleep_end::retry && !told) {
+			report_hopeless(pool, control, elems.size());
+			told = true;
+		}
+	}
+}
+
+} // namespace
+} // namespace mp::core
+
+using namespace mp;
+using namespace mp::core;
+
+extern "C" int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int count, unsigned int allocated)
+{
+	mempool_control &control = control_of(pool, "mempool_alloc_bulk");
+	if (count > INT_MAX)
+		base::fatal("mempool_alloc_bulk: %u elements are too many (pool '%s')", count, control.name);
+	const bool watched = watch::watching();
+	if (watched) [[unlikely]]
+		watch::check_may_alloc(GFP_KERNEL, "mempool_alloc_bulk", control.name);
+
+	const slot_span slots(elems, count);
+	warn_if_too_many(*pool, control, count);
+	const int missing = count_missing(slots);
+	if (static_cast<unsigned>(missing) + allocated != count)
+		base::report(base::severity::warning)
+			.line("mempool_alloc_bulk: %u of %u slots are said to be filled; counted %u", allocated, count,
+			      count - static_cast<unsigned>(missing))
+			.line("pool '%s' %p", control.name, static_cast<const void *>(pool))
+			.emit();
+	if (missing == 0)
+		return 0;
+
+	fill_slots(*pool, control, slots, missing);
+	control.counters.add(count_allocs, static_cast<uint64_t>(missing));
+	if (watched) [[unlikely]]
+		for (const void *element : slots) // those that were out before are only noted again
+			note_alloc(control, element);
+	return 0;
+}
+
+extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigned int count)
+{
+	mempool_control &control = control_of(pool, "mempool_free_bulk");
+	// acquire: pairs with the release fences in the store, ORD-1
+	base::fence(std::memory_order_acquire);
+	const bool watched = watch::watching();
+	unsigned int taken = 0;
+	unsigned int refused = 0; // double and foreign frees: reported, and kept from everybody
+	int woken = 0;
+	for (; taken < count && control.reserve.wants(); taken++) {
+		void *element = elems[taken];
+		if (watched && !note_free(*pool, control, element)) [[unlikely]] {
+			refused++;
+		} else if (!control.reserve.give(entry_for(control, element), woken)) {
+			// Others filled the reserve meanwhile: it stays with the caller.
+			if (watched)
+				note_alloc(control, element);
+			break;
+		}
+	}
+	control.counters.add(count_frees, taken - refused);
+	control.counters.add(count_to_reserve, taken - refused);
+	control.counters.add(count_wakes, static_cast<uint64_t>(woken));
+	return taken;
+}

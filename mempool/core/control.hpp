@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// control.hpp - what the library keeps for a pool, in one pinned block:
+// mempool_t holds the fields that users read, this holds the rest.
+//
+// Owner of the state: the pool. Race table:
+//   alloc, free, bulk / the same    the reserve's own; counters are atomic
+//   resize / alloc, free            the store's lock
+//   resize / resize                 resize_lock
+//   init, exit / anything           the caller's mistake (PAR-28)
+#pragma once
+
+#include "mempool/backing/ready_made.hpp"
+#include "mempool/mempool.h"
+#include "mempool/watch/counters.hpp"
+#include "mempool/watch/registry.hpp"
+#include "mempool/watch/tracker.hpp"
+
+#include "reserve/base/report.hpp"
+#include "reserve/element_reserve.hpp"
+#include "reserve/locked_store.hpp"
+
+namespace mp::core {
+
+using pool_reserve = reserve::element_reserve<reserve::locked_store>;
+
+/// What is counted, each in every CPU's stripe.
+enum field : unsigned {
+	count_allocs,
+	count_frees,
+	count_from_reserve,
+	count_to_reserve,
+	count_backing_failures,
+	count_failures,
+	count_sleeps,
+	count_wakes,
+	count_timeouts,
+	count_wait_ns,
+	field_count
+};
+
+} // namespace mp::core
+
+struct mempool_control {
+	using counters_t = mp::watch::striped_counters<mp::core::field_count>;
+
+	mp::core::pool_reserve reserve;
+	counters_t counters;
+
+	size_t element_bytes;	      // 0: unknown, so not to be poisoned
+	const mp::backing::ready_made *backing; // nullptr: the user's own functions
+	bool tracks;		      // the tracker below is in use
+	mp::watch::tracker tracker;
+	std::atomic<uint64_t> wait_longest_ns;
+
+	mp::base::adaptive_lock resize_lock;
+	mp::reserve::slot_array slots; // the store's array; resize_lock
+	bool slots_in_block;	       // it is part of this block, not one of its own
+
+	mp::watch::registry_entry registered;
+	size_t block_bytes;
+	bool owns_pool; // the mempool_t is part of this block (mempool_create)
+	char name[MEMPOOL_NAME_MAX];
+};
+
+namespace mp::core {
+
+/// The pool's control; a pool that is not initialised ends the process.
+inline mempool_control &control_of(const mempool_t *pool, const char *caller)
+{
+	if (pool == nullptr || pool->control == nullptr) [[unlikely]]
+		base::fatal("%s: pool %p is not initialised", caller, static_cast<const void *>(pool));
+	return *pool->control;
+}
+
+/// The reserve's target for a min_nr (INV-2, PAR-4).
+constexpr int target_for(int min_nr)
+{
+	return min_nr > 1 ? min_nr : 1;
+}
+
+/// min_nr changes under resize while anybody may read it.
+inline int min_nr_of(const mempool_t &pool)
+{
+	return std::atomic_ref(const_cast<int &>(pool.min_nr)).load(std::memory_order_relaxed);
+}
+inline void set_min_nr(mempool_t &pool, int min_nr)
+{
+	std::atomic_ref(pool.min_nr).store(min_nr, std::memory_order_relaxed);
+}
+
+} // namespace mp::core

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// element.cpp - see element.hpp.
+#include "mempool/core/element.hpp"
+
+#include "mempool/watch/debug.hpp"
+#include "mempool/watch/poison.hpp"
+
+#include "reserve/base/report.hpp"
+
+#include <cstdint>
+
+namespace mp::core {
+namespace {
+
+constexpr uintptr_t poisoned_bit = 1;
+
+bool is_marked(const void *entry)
+{
+	return (reinterpret_cast<uintptr_t>(entry) & poisoned_bit) != 0;
+}
+
+void check_poison(const mempool_t &pool, const mempool_control &control, void *element)
+{
+	const size_t size_bytes = control.element_bytes;
+	const size_t wrong = watch::poison_damage(element, size_bytes);
+	if (wrong == size_bytes) {
+		watch::poison_as_in_use(element, size_bytes);
+		return;
+	}
+	base::report(base::severity::bug)
+		.line("mempool element poison mismatch")
+		.line("pool '%s' %p, size %zu, nr %d, element %p", control.name, static_cast<const void *>(&pool), size_bytes,
+		      control.reserve.store().level(), element)
+		.bytes(element, size_bytes, wrong)
+		.emit();
+}
+
+} // namespace
+
+void *entry_for(const mempool_control &control, void *element)
+{
+	if (control.element_bytes == 0 || !watch::debug_on(MEMPOOL_DEBUG_POISON) || is_marked(element)) [[likely]]
+		return element;
+	watch::poison(element, control.element_bytes);
+	return static_cast<char *>(element) + poisoned_bit;
+}
+
+void *element_of(const mempool_t &pool, const mempool_control &control, void *entry)
+{
+	if (control.element_bytes == 0 || !is_marked(entry)) [[likely]]
+		return entry;
+	void *element = static_cast<char *>(entry) - poisoned_bit;
+	check_poison(pool, control, element);
+	return element;
+}
+
+void note_alloc(mempool_control &control, const void *element)
+{
+	if (control.tracks)
+		control.tracker.note_alloc(element);
+}
+
+bool note_free(const mempool_t &pool, mempool_control &control, const void *element)
+{
+	if (!control.tracks)
+		return true;
+	base::stack_trace freed_by;
+	const watch::tracker::verdict verdict = control.tracker.note_free(element, freed_by);
+	if (verdict == watch::tracker::verdict::fine)
+		return true;
+
+	const bool twice = verdict == watch::tracker::verdict::double_free;
+	base::report r(base::severity::bug);
+	r.line(twice ? "double free: the element is free already" : "foreign free: the element never left this pool");
+	r.line("pool '%s' %p, element %p", control.name, static_cast<const void *>(&pool), element);
+	if (twice)
+		r.stack("freed by", freed_by);
+	r.emit();
+	return false;
+}
+
+void report_leaks(const mempool_t &pool, mempool_control &control)
+{
+	if (!control.tracks)
+		return;
+	const void *one = nullptr;
+	base::stack_trace taken_by;
+	const size_t out = control.tracker.count_out(&one, taken_by);
+	if (out > 0)
+		base::report(base::severity::bug)
+			.line("%zu elements are still out when the pool ends", out)
+			.line("pool '%s' %p, one of them is element %p", control.name, static_cast<const void *>(&pool), one)
+			.stack("taken by", taken_by)
+			.emit();
+}
+
+} // namespace mp::core

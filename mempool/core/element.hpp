@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// element.hpp - what happens to an element at the reserve's door: poison on
+// the way in, the check on the way out (PAR-30), and who has it (tracker).
+//
+// An entry of the store is the element's address; bit 0 says that the element
+// was poisoned when it went in. So the debug option may change at any time,
+// and only what was poisoned is checked. Elements of a known size are aligned
+// to two bytes at least, which leaves the bit free; others are never marked.
+#pragma once
+
+#include "mempool/core/control.hpp"
+
+namespace mp::core {
+
+/// The entry for an element that goes into the reserve.
+void *entry_for(const mempool_control &control, void *element);
+
+/// The element of an entry that left the reserve. Reports a poisoned element that was written to.
+void *element_of(const mempool_t &pool, const mempool_control &control, void *entry);
+
+/// For pools that track: an element goes out to the caller.
+void note_alloc(mempool_control &control, const void *element);
+
+/// For pools that track: an element comes back; false, after a report, when it must not be taken.
+bool note_free(const mempool_t &pool, mempool_control &control, const void *element);
+
+/// For pools that track, at exit: reports elements that are still out.
+void report_leaks(const mempool_t &pool, mempool_control &control);
+
+} // namespace mp::core

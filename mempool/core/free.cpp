@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// free.cpp - one element comes back (PAR-20 to PAR-24). See mempool.h.
+//
+// Race table: may run in any threads at the same time, beside alloc and resize.
+#include "mempool/core/element.hpp"
+#include "mempool/watch/debug.hpp"
+
+namespace mp::core {
+namespace {
+
+/// Refill first: any element will do (PAR-21). False when others filled it meanwhile.
+bool give_to_reserve(mempool_control &control, void *element)
+{
+	int woken = 0;
+	if (!control.reserve.give(entry_for(control, element), woken))
+		return false;
+	control.counters.add(count_to_reserve);
+	if (woken > 0)
+		control.counters.add(count_wakes, static_cast<uint64_t>(woken));
+	return true;
+}
+
+} // namespace
+} // namespace mp::core
+
+using namespace mp;
+using namespace mp::core;
+
+extern "C" void mempool_free(void *element, mempool_t *pool)
+{
+	if (element == nullptr)
+		return;
+	mempool_control &control = control_of(pool, "mempool_free");
+	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
+		return;
+	control.counters.add(count_frees);
+
+	// Whoever took an element from the reserve, by whatever way it came here:
+	// from now on we see the level that the taking left, or a later one. So the
+	// unlocked look below cannot miss that the reserve is not full (PAR-22).
+	// acquire: pairs with the release fences in the store, ORD-1
+	base::fence(std::memory_order_acquire);
+	if (control.reserve.wants() && give_to_reserve(control, element)) [[unlikely]]
+		return;
+	pool->free(element, pool->pool_data);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// pass.hpp - what single and bulk allocations share between their passes: the
+// look at the mask, and the sleep.
+//
+// No state of its own.
+#pragma once
+
+#include "mempool/core/control.hpp"
+
+#include "reserve/base/clock.hpp"
+
+namespace mp::core {
+
+/// PAR-12: a sleeper asks the backing again after this time at the latest, as
+/// nobody tells it when memory is there again.
+inline constexpr uint64_t retry_ns = 5 * base::ns_per_s;
+
+/// Reports flags that a mempool does not support or that have no name, once a
+/// process each; returns the mask less the latter (PAR-14).
+gfp_t check_mask(const mempool_control &control, gfp_t callers);
+
+enum class sleep_end { woken, retry, deadline };
+
+/// Sleeps until the reserve may serve `need` elements (woken), until retry_ns
+/// are over (retry), or until the deadline. A deadline that is over already
+/// does not sleep.
+sleep_end sleep_for(mempool_control &control, pool_reserve::sleeper &sleeper, int need, uint64_t deadline_ns);
+
+} // namespace mp::core

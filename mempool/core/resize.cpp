@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// resize.cpp - another min_nr for a pool at work (PAR-26 to PAR-28). See mempool.h.
+//
+// Race table: alloc, free and bulk go on meanwhile; the store's lock and the
+// retry of each step settle who gets what. Resizes follow one another, by
+// resize_lock, which is held while the backing is asked and may be held long.
+#include "mempool/core/element.hpp"
+#include "mempool/watch/context.hpp"
+
+#include "reserve/base/report.hpp"
+#include "reserve/pinned.hpp"
+
+#include <cerrno>
+#include <mutex>
+
+namespace mp::core {
+namespace {
+
+size_t array_bytes(int capacity)
+{
+	return static_cast<size_t>(capacity) * sizeof(void *);
+}
+
+void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
+{
+	while (void *entry = control.reserve.store().take_above(new_min_nr))
+		pool.free(element_of(pool, control, entry), pool.pool_data);
+	set_min_nr(pool, new_min_nr); // INV-2
+}
+
+/// Room for more entries; false, and nothing changed, when there is no memory.
+bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
+{
+	reserve::slot_array larger;
+	if (new_min_nr > control.slots.capacity) {
+		larger.slots = static_cast<void **>(reserve::pinned_alloc(array_bytes(new_min_nr)));
+		larger.capacity = new_min_nr;
+		if (larger.slots == nullptr)
+			return false;
+	}
+	const reserve::slot_array old = control.reserve.store().grow(larger, new_min_nr);
+	set_min_nr(pool, new_min_nr); // INV-2
+	if (larger.slots == nullptr)
+		return true;
+	if (!control.slots_in_block)
+		reserve::pinned_free(old.slots, array_bytes(old.capacity));
+	control.slots = larger;
+	control.slots_in_block = false;
+	return true;
+}
+
+/// Asks the backing until the reserve is full, or the backing is empty: later
+/// frees then fill the rest (PAR-27).
+void top_up(mempool_t &pool, mempool_control &control)
+{
+	int woken = 0;
+	while (control.reserve.wants()) {
+		void *element = pool.alloc(GFP_KERNEL, pool.pool_data);
+		if (element == nullptr)
+			break;
+		if (!control.reserve.give(entry_for(control, element), woken)) {
+			pool.free(element, pool.pool_data); // frees were faster
+			break;
+		}
+	}
+	control.counters.add(count_wakes, static_cast<uint64_t>(woken));
+}
+
+} // namespace
+} // namespace mp::core
+
+using namespace mp;
+using namespace mp::core;
+
+extern "C" int mempool_resize(mempool_t *pool, int new_min_nr)
+{
+	mempool_control &control = control_of(pool, "mempool_resize");
+	if (new_min_nr <= 0 || new_min_nr > MEMPOOL_NR_MAX) {
+		base::report(base::severity::bug)
+			.line("mempool_resize to %d: min_nr must be 1 to MEMPOOL_NR_MAX", new_min_nr)
+			.line("pool '%s' %p", control.name, static_cast<void *>(pool))
+			.emit();
+		return -EINVAL;
+	}
+	if (watch::watching()) [[unlikely]]
+		watch::check_may_alloc(GFP_KERNEL, "mempool_resize", control.name);
+
+	const std::lock_guard guard(control.resize_lock);
+	if (new_min_nr <= min_nr_of(*pool)) {
+		shrink(*pool, control, new_min_nr);
+		return 0;
+	}
+	if (!raise_target(*pool, control, new_min_nr))
+		return -ENOMEM;
+	top_up(*pool, control);
+	return 0;
+}
