@@ -30,8 +30,8 @@ extern "C" {
  * @backing_failures: times that alloc_fn gave NULL to an allocation.
  * @failures: allocations that ended with NULL.
  * @sleeps: times that a thread went to sleep.
- * @wakes: times that a sleeper was woken by an element.
- * @timeouts: times that a sleep ended by the clock.
+ * @wakes: of @sleeps, those that ended because an element came.
+ * @timeouts: of @sleeps, those that the clock ended.
  * @wait_total_ns: time slept, all threads together, in ns.
  * @wait_longest_ns: the longest single sleep, in ns.
  */

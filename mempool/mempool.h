@@ -79,7 +79,8 @@ typedef struct mempool {
  * @gfp_mask: handed to @alloc when the reserve is filled. 0 means GFP_KERNEL.
  * @node: NUMA node, or NUMA_NO_NODE. Any other node is accepted as a wish.
  * @element_size: bytes of one element when alloc and free are your own, for
- *                poisoning; 0 when unknown. Ready-made backings know theirs.
+ *                poisoning; its elements must then lie at even addresses.
+ *                0 when unknown. Ready-made backings know theirs.
  *
  * Start from MEMPOOL_ATTR_INIT and set what you want.
  */

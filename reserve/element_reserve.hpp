@@ -17,7 +17,6 @@
 #include "reserve/store.hpp"
 #include "reserve/wait_queue.hpp"
 
-
 namespace mp::reserve {
 
 template <element_store Store> class element_reserve {
@@ -31,21 +30,21 @@ template <element_store Store> class element_reserve {
 	/// Does a freed element belong here? (PAR-21; max(1, min_nr) by PAR-23.)
 	bool wants() const { return store_.level() < store_.target(); }
 
-	/// Adds one entry if wanted. `woken` grows by the sleepers that this woke.
-	bool give(void *entry, int &woken)
+	/// Adds one entry if wanted, and wakes whom it serves.
+	bool give(void *entry)
 	{
 		if (!store_.give(entry))
 			return false;
-		woken += wake_served();
+		wake_served();
 		return true;
 	}
 
 	/// Adds from the front of `entries` while wanted; says how many.
-	int give_many(void *const *entries, int count, int &woken)
+	int give_many(void *const *entries, int count)
 	{
 		const int given = store_.give_many(entries, count);
 		if (given > 0)
-			woken += wake_served();
+			wake_served();
 		return given;
 	}
 
@@ -67,11 +66,12 @@ template <element_store Store> class element_reserve {
 
       private:
 	/// Wakes those that what is in the store now can serve.
-	int wake_served()
+	void wake_served()
 	{
 		// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
 		base::fence(std::memory_order_seq_cst);
-		return queue_.waiting() == 0 ? 0 : queue_.wake(store_.level(), store_.target());
+		if (queue_.waiting() > 0)
+			queue_.wake(store_.level(), store_.target());
 	}
 
 	Store store_;

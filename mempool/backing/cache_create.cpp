@@ -83,8 +83,9 @@ void list_live(base::report &r, const kmem_cache &cache, const slab *s)
 				continue;
 			r.line("object %p", static_cast<void *>(object));
 			if ((cache.flags & SLAB_STORE_USER) != 0 && found == 0)
-				r.stack("taken by", reinterpret_cast<object_record *>(object + cache.layout.record_offset)
-							    ->taken_by);
+				r.stack("taken by",
+					reinterpret_cast<object_record *>(object + cache.layout.record_offset)
+						->taken_by);
 			found++;
 		}
 	}
@@ -142,8 +143,8 @@ extern "C" struct kmem_cache *kmem_cache_create(const char *name, unsigned int s
 	if (why != nullptr) {
 		base::report(base::severity::bug)
 			.line("kmem_cache_create: %s", why)
-			.line("name '%.80s', size %u, align %u, flags %#x", name != nullptr ? name : "(null)", size, align,
-			      flags)
+			.line("name '%.80s', size %u, align %u, flags %#x", name != nullptr ? name : "(null)", size,
+			      align, flags)
 			.emit();
 		errno = EINVAL;
 	} else {
@@ -172,7 +173,8 @@ extern "C" void kmem_cache_destroy(struct kmem_cache *s)
 	}
 	// The objects' users may still touch them: slabs and cache stay, for good.
 	base::report r(base::severity::bug);
-	r.line("kmem_cache_destroy: %zu objects of cache '%s' are still allocated; their memory is kept", live, s->name);
+	r.line("kmem_cache_destroy: %zu objects of cache '%s' are still allocated; their memory is kept", live,
+	       s->name);
 	list_live(r, *s, s->lists[kmem_cache::partial].first());
 	list_live(r, *s, s->lists[kmem_cache::full].first());
 	r.emit();

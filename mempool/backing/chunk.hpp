@@ -57,7 +57,8 @@ class chunk : public region {
 
 	unsigned index_of(const void *address) const
 	{
-		return static_cast<unsigned>((static_cast<const char *>(address) - static_cast<char *>(base)) >> PAGE_SHIFT);
+		return static_cast<unsigned>((static_cast<const char *>(address) - static_cast<char *>(base)) >>
+					     PAGE_SHIFT);
 	}
 	void *address_of(unsigned index) const { return static_cast<char *>(base) + size_t{index} * PAGE_SIZE; }
 

@@ -25,8 +25,8 @@ struct size_class {
 };
 
 constexpr size_class classes[] = {
-	{8, "kmalloc-8"},     {16, "kmalloc-16"},   {32, "kmalloc-32"},	    {64, "kmalloc-64"},	  {96, "kmalloc-96"},
-	{128, "kmalloc-128"}, {192, "kmalloc-192"}, {256, "kmalloc-256"},   {512, "kmalloc-512"}, {1024, "kmalloc-1k"},
+	{8, "kmalloc-8"},     {16, "kmalloc-16"},   {32, "kmalloc-32"},   {64, "kmalloc-64"},   {96, "kmalloc-96"},
+	{128, "kmalloc-128"}, {192, "kmalloc-192"}, {256, "kmalloc-256"}, {512, "kmalloc-512"}, {1024, "kmalloc-1k"},
 	{2048, "kmalloc-2k"}, {4096, "kmalloc-4k"}, {8192, "kmalloc-8k"},
 };
 constexpr unsigned class_count = sizeof(classes) / sizeof(classes[0]);
@@ -71,8 +71,8 @@ kmem_cache *make_class(unsigned index)
 	kmem_cache *fresh = create_cache(c.name, c.bytes, align, 0, nullptr);
 	kmem_cache *present = nullptr;
 	// release: pairs with the acquire in class_cache(), ORD-8
-	if (fresh == nullptr || caches[index].compare_exchange_strong(present, fresh, std::memory_order_acq_rel,
-								      std::memory_order_acquire))
+	if (fresh == nullptr ||
+	    caches[index].compare_exchange_strong(present, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
 		return fresh;
 	kmem_cache_destroy(fresh); // another thread was first
 	return present;
@@ -142,7 +142,7 @@ void free_memory(const void *object, bool mappings, const char *caller)
 	}
 	const char *what = info.what == block_info::kind::free_memory ? "it lies in memory that is free already"
 			   : info.what == block_info::kind::nothing   ? "it was never allocated here"
-			   : info.base == memory		      ? "kvmalloc() gave it, so kvfree() takes it back"
+			   : info.base == memory                      ? "kvmalloc() gave it, so kvfree() takes it back"
 								      : "it points into an allocation, not at one";
 	base::report(base::severity::bug).line("%s(%p): %s", caller, memory, what).emit();
 }

@@ -71,7 +71,9 @@ void check_zone(const kmem_cache &cache, void *object, zone z, uint8_t colour, c
 			continue;
 		base::report r(base::severity::bug);
 		describe(r, cache, object, what);
-		r.line("at %p, should be %02x", static_cast<void *>(z.start + i), colour).bytes(z.start, z.bytes, i).emit();
+		r.line("at %p, should be %02x", static_cast<void *>(z.start + i), colour)
+			.bytes(z.start, z.bytes, i)
+			.emit();
 		return;
 	}
 }
@@ -152,7 +154,8 @@ bool debug_check_free(kmem_cache &cache, void *object)
 		if (state == state_free)
 			describe(r, cache, object, "double free: the object is free already");
 		else
-			r.line("object record overwritten: %#x", state).line("cache '%s', object %p", cache.name, object);
+			r.line("object record overwritten: %#x", state)
+				.line("cache '%s', object %p", cache.name, object);
 		r.emit();
 		if (state == state_free)
 			return false;

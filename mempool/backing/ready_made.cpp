@@ -44,7 +44,8 @@ const char *kmalloc_refusal(void *pool_data)
 
 const char *kvmalloc_refusal(void *pool_data)
 {
-	return size_in(pool_data) == 0 || size_in(pool_data) > PTRDIFF_MAX ? "the element size is 0 or impossible" : nullptr;
+	return size_in(pool_data) == 0 || size_in(pool_data) > PTRDIFF_MAX ? "the element size is 0 or impossible"
+									   : nullptr;
 }
 
 size_t page_bytes(void *pool_data)
@@ -117,7 +118,8 @@ extern "C" void *mempool_alloc_pages(gfp_t gfp_mask, void *pool_data)
 {
 	const size_t order = backing::size_in(pool_data);
 	// NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel's call returns a number
-	return reinterpret_cast<void *>(__get_free_pages(gfp_mask, order > UINT32_MAX ? UINT32_MAX : static_cast<unsigned>(order)));
+	return reinterpret_cast<void *>(
+		__get_free_pages(gfp_mask, order > UINT32_MAX ? UINT32_MAX : static_cast<unsigned>(order)));
 }
 
 extern "C" void mempool_free_pages(void *element, void *pool_data)

@@ -57,8 +57,8 @@ void warn_if_too_many(const mempool_t &pool, const mempool_control &control, siz
 	static constinit std::atomic<bool> given{false};
 	if (count > static_cast<size_t>(min_nr_of(pool)) && base::first_time(given))
 		base::report(base::severity::warning)
-			.line("mempool_alloc_bulk of %zu elements, and the reserve holds %d: it may sleep for ever", count,
-			      min_nr_of(pool))
+			.line("mempool_alloc_bulk of %zu elements, and the reserve holds %d: it may sleep for ever",
+			      count, min_nr_of(pool))
 			.line("pool '%s' %p", control.name, static_cast<const void *>(&pool))
 			.emit();
 }
@@ -68,8 +68,8 @@ void report_hopeless(const mempool_t &pool, const mempool_control &control, size
 	if (count <= static_cast<size_t>(control.reserve.store().target()))
 		return;
 	base::report(base::severity::bug)
-		.line("mempool_alloc_bulk of %zu elements has slept for 5 s: the reserve of %d can never serve it", count,
-		      min_nr_of(pool))
+		.line("mempool_alloc_bulk of %zu elements has slept for 5 s: the reserve of %d can never serve it",
+		      count, min_nr_of(pool))
 		.line("pool '%s' %p", control.name, static_cast<const void *>(&pool))
 		.emit();
 }
@@ -93,6 +93,25 @@ void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int 
 			told = true;
 		}
 	}
+}
+
+/// mempool_free_bulk() where each element must be looked at on its way.
+unsigned free_each(const mempool_t &pool, mempool_control &control, slot_span elems)
+{
+	unsigned taken = 0;
+	unsigned refused = 0; // double and foreign frees: reported, and kept from everybody
+	for (; taken < elems.size() && control.reserve.wants(); taken++) {
+		void *element = elems[taken];
+		if (!note_free(pool, control, element)) {
+			refused++;
+		} else if (!control.reserve.give(entry_for(control, element))) {
+			note_alloc(control, element); // others were faster: it stays with the caller
+			break;
+		}
+	}
+	control.counters.add(count_frees, taken - refused);
+	control.counters.add(count_to_reserve, taken - refused);
+	return taken;
 }
 
 } // namespace
@@ -135,23 +154,11 @@ extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigne
 	mempool_control &control = control_of(pool, "mempool_free_bulk");
 	// acquire: pairs with the release fences in the store, ORD-1
 	base::fence(std::memory_order_acquire);
-	const bool watched = watch::watching();
-	unsigned int taken = 0;
-	unsigned int refused = 0; // double and foreign frees: reported, and kept from everybody
-	int woken = 0;
-	for (; taken < count && control.reserve.wants(); taken++) {
-		void *element = elems[taken];
-		if (watched && !note_free(*pool, control, element)) [[unlikely]] {
-			refused++;
-		} else if (!control.reserve.give(entry_for(control, element), woken)) {
-			// Others filled the reserve meanwhile: it stays with the caller.
-			if (watched)
-				note_alloc(control, element);
-			break;
-		}
-	}
-	control.counters.add(count_frees, taken - refused);
-	control.counters.add(count_to_reserve, taken - refused);
-	control.counters.add(count_wakes, static_cast<uint64_t>(woken));
+	if (watch::watching()) [[unlikely]]
+		return free_each(*pool, control, {elems, count});
+	const int wanted = static_cast<int>(std::min<unsigned>(count, INT_MAX));
+	const auto taken = static_cast<unsigned>(control.reserve.give_many(elems, wanted));
+	control.counters.add(count_frees, taken);
+	control.counters.add(count_to_reserve, taken);
 	return taken;
 }

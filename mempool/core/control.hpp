@@ -47,15 +47,15 @@ struct mempool_control {
 	mp::core::pool_reserve reserve;
 	counters_t counters;
 
-	size_t element_bytes;	      // 0: unknown, so not to be poisoned
+	size_t element_bytes;                   // 0: unknown, so not to be poisoned
 	const mp::backing::ready_made *backing; // nullptr: the user's own functions
-	bool tracks;		      // the tracker below is in use
+	bool tracks;                            // the tracker below is in use
 	mp::watch::tracker tracker;
 	std::atomic<uint64_t> wait_longest_ns;
 
 	mp::base::adaptive_lock resize_lock;
 	mp::reserve::slot_array slots; // the store's array; resize_lock
-	bool slots_in_block;	       // it is part of this block, not one of its own
+	bool slots_in_block;           // it is part of this block, not one of its own
 
 	mp::watch::registry_entry registered;
 	size_t block_bytes;

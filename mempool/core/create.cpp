@@ -144,7 +144,8 @@ void free_control(mempool_control *control)
 {
 	control->tracker.destroy();
 	if (!control->slots_in_block)
-		reserve::pinned_free(control->slots.slots, static_cast<size_t>(control->slots.capacity) * sizeof(void *));
+		reserve::pinned_free(control->slots.slots,
+				     static_cast<size_t>(control->slots.capacity) * sizeof(void *));
 	reserve::pinned_free(control, control->block_bytes);
 }
 
@@ -158,14 +159,13 @@ void drain(mempool_t &pool, mempool_control &control)
 /// Makes the reserve's elements (PAR-1); all or none.
 bool fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {
-	int woken = 0;
 	while (control.reserve.wants()) {
 		void *element = pool.alloc(gfp_mask, pool.pool_data);
 		if (element == nullptr) {
 			drain(pool, control);
 			return false;
 		}
-		control.reserve.give(entry_for(control, element), woken);
+		control.reserve.give(entry_for(control, element));
 	}
 	control.reserve.store().note_full();
 	return true;
@@ -184,7 +184,8 @@ bool start_tracking(mempool_control &control)
 int build(mempool_t **pool, const request &r)
 {
 	if (watch::watching())
-		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init", r.attr.name != nullptr ? r.attr.name : "(no name)");
+		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init",
+				       r.attr.name != nullptr ? r.attr.name : "(no name)");
 	mempool_control *control = make_control(r, pool);
 	if (control == nullptr)
 		return -ENOMEM;
@@ -293,7 +294,8 @@ extern "C" void mempool_exit(mempool_t *pool)
 		return;
 	mempool_control *control = pool->control;
 	if (control->owns_pool)
-		base::fatal("mempool_exit: pool '%s' was made by mempool_create(): mempool_destroy() ends it", control->name);
+		base::fatal("mempool_exit: pool '%s' was made by mempool_create(): mempool_destroy() ends it",
+			    control->name);
 	end(*pool);
 }
 
@@ -303,6 +305,7 @@ extern "C" void mempool_destroy(mempool_t *pool)
 		return;
 	const mempool_control &control = control_of(pool, "mempool_destroy");
 	if (!control.owns_pool)
-		base::fatal("mempool_destroy: pool '%s' was made by mempool_init(): mempool_exit() ends it", control.name);
+		base::fatal("mempool_destroy: pool '%s' was made by mempool_init(): mempool_exit() ends it",
+			    control.name);
 	end(*pool);
 }

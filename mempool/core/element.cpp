@@ -30,8 +30,8 @@ void check_poison(const mempool_t &pool, const mempool_control &control, void *e
 	}
 	base::report(base::severity::bug)
 		.line("mempool element poison mismatch")
-		.line("pool '%s' %p, size %zu, nr %d, element %p", control.name, static_cast<const void *>(&pool), size_bytes,
-		      control.reserve.store().level(), element)
+		.line("pool '%s' %p, size %zu, nr %d, element %p", control.name, static_cast<const void *>(&pool),
+		      size_bytes, control.reserve.store().level(), element)
 		.bytes(element, size_bytes, wrong)
 		.emit();
 }
@@ -90,7 +90,8 @@ void report_leaks(const mempool_t &pool, mempool_control &control)
 	if (out > 0)
 		base::report(base::severity::bug)
 			.line("%zu elements are still out when the pool ends", out)
-			.line("pool '%s' %p, one of them is element %p", control.name, static_cast<const void *>(&pool), one)
+			.line("pool '%s' %p, one of them is element %p", control.name, static_cast<const void *>(&pool),
+			      one)
 			.stack("taken by", taken_by)
 			.emit();
 }

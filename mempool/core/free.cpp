@@ -12,12 +12,9 @@ namespace {
 /// Refill first: any element will do (PAR-21). False when others filled it meanwhile.
 bool give_to_reserve(mempool_control &control, void *element)
 {
-	int woken = 0;
-	if (!control.reserve.give(entry_for(control, element), woken))
+	if (!control.reserve.give(entry_for(control, element)))
 		return false;
 	control.counters.add(count_to_reserve);
-	if (woken > 0)
-		control.counters.add(count_wakes, static_cast<uint64_t>(woken));
 	return true;
 }
 

@@ -18,8 +18,7 @@ void note_wait(mempool_control &control, uint64_t waited_ns)
 	control.counters.add(count_wait_ns, waited_ns);
 	uint64_t longest = control.wait_longest_ns.load(std::memory_order_relaxed);
 	while (waited_ns > longest &&
-	       !control.wait_longest_ns.compare_exchange_weak(longest, waited_ns, std::memory_order_relaxed)) {
-	}
+	       !control.wait_longest_ns.compare_exchange_weak(longest, waited_ns, std::memory_order_relaxed)) {}
 }
 
 } // namespace
@@ -55,9 +54,9 @@ sleep_end sleep_for(mempool_control &control, pool_reserve::sleeper &sleeper, in
 	if (how == outcome::not_needed)
 		return sleep_end::woken;
 	note_wait(control, base::now_ns() - start_ns);
+	control.counters.add(how == outcome::woken ? count_wakes : count_timeouts);
 	if (how == outcome::woken)
 		return sleep_end::woken;
-	control.counters.add(count_timeouts);
 	return deadline_ns <= retry_at_ns ? sleep_end::deadline : sleep_end::retry;
 }
 

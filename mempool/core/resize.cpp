@@ -54,17 +54,15 @@ bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 /// frees then fill the rest (PAR-27).
 void top_up(mempool_t &pool, mempool_control &control)
 {
-	int woken = 0;
 	while (control.reserve.wants()) {
 		void *element = pool.alloc(GFP_KERNEL, pool.pool_data);
 		if (element == nullptr)
 			break;
-		if (!control.reserve.give(entry_for(control, element), woken)) {
+		if (!control.reserve.give(entry_for(control, element))) {
 			pool.free(element, pool.pool_data); // frees were faster
 			break;
 		}
 	}
-	control.counters.add(count_wakes, static_cast<uint64_t>(woken));
 }
 
 } // namespace

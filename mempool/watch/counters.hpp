@@ -22,8 +22,8 @@ namespace mp::watch {
 template <unsigned fields> class striped_counters {
       public:
 	using counter = std::atomic<uint64_t>;
-	static constexpr size_t stripe_bytes =
-		(fields * sizeof(counter) + base::cache_line_bytes - 1) / base::cache_line_bytes * base::cache_line_bytes;
+	static constexpr size_t stripe_bytes = (fields * sizeof(counter) + base::cache_line_bytes - 1) /
+					       base::cache_line_bytes * base::cache_line_bytes;
 
 	/// Stripes for this machine: one a CPU, but not without bound.
 	static unsigned stripes_wanted() { return std::bit_ceil(std::min(base::cpu_count(), 64U)); }

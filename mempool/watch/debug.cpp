@@ -24,8 +24,8 @@ struct option {
 
 constexpr option options[] = {
 	{"poison", MEMPOOL_DEBUG_POISON}, {"redzone", MEMPOOL_DEBUG_REDZONE}, {"user", MEMPOOL_DEBUG_USER},
-	{"track", MEMPOOL_DEBUG_TRACK},	  {"sleep", MEMPOOL_DEBUG_SLEEP},     {"checks", MEMPOOL_DEBUG_CHECKS},
-	{"panic", MEMPOOL_DEBUG_PANIC},	  {"all", MEMPOOL_DEBUG_ALL},
+	{"track", MEMPOOL_DEBUG_TRACK},   {"sleep", MEMPOOL_DEBUG_SLEEP},     {"checks", MEMPOOL_DEBUG_CHECKS},
+	{"panic", MEMPOOL_DEBUG_PANIC},   {"all", MEMPOOL_DEBUG_ALL},
 };
 
 constexpr unsigned known_flags = MEMPOOL_DEBUG_ALL | MEMPOOL_DEBUG_PANIC;
@@ -34,8 +34,7 @@ void apply(unsigned flags)
 {
 	base::set_panic((flags & MEMPOOL_DEBUG_PANIC) != 0);
 	unsigned word = watch_word.load(std::memory_order_relaxed);
-	while (!watch_word.compare_exchange_weak(word, (word & ~known_flags) | flags, std::memory_order_relaxed)) {
-	}
+	while (!watch_word.compare_exchange_weak(word, (word & ~known_flags) | flags, std::memory_order_relaxed)) {}
 }
 
 /// The flag of a name; 0 when there is none.
@@ -63,9 +62,10 @@ void read_environment()
 		const unsigned flag = flag_of(name);
 		if (flag == 0) {
 			base::report(base::severity::warning)
-				.line("MEMPOOL_DEBUG: unknown option '%.*s' at byte %zu of '%s'; the setting is ignored",
-				      static_cast<int>(name.size()), name.data(), static_cast<size_t>(name.data() - text),
-				      text)
+				.line("MEMPOOL_DEBUG: unknown option '%.*s' at byte %zu of '%s'; the setting is "
+				      "ignored",
+				      static_cast<int>(name.size()), name.data(),
+				      static_cast<size_t>(name.data() - text), text)
 				.line("known: poison redzone user track sleep checks panic all")
 				.emit();
 			return;

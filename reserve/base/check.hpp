@@ -17,10 +17,10 @@
 
 #define MP_CHECK_FAILED(what, cond) ::mp::base::fatal("%s: %s (%s:%d)", what, #cond, __FILE__, __LINE__)
 
-#define MP_BUG_ON(cond)                                      \
-	do {                                                 \
-		if (cond) [[unlikely]]                       \
-			MP_CHECK_FAILED("BUG_ON", cond);     \
+#define MP_BUG_ON(cond)                                  \
+	do {                                             \
+		if (cond) [[unlikely]]                   \
+			MP_CHECK_FAILED("BUG_ON", cond); \
 	} while (0)
 
 #if MP_DEBUG >= 1

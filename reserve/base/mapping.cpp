@@ -57,7 +57,8 @@ void *map_and_trim(size_t bytes, size_t align_bytes)
 	auto *all = static_cast<char *>(map(nullptr, bytes + align_bytes));
 	if (all == nullptr)
 		return nullptr;
-	const size_t before = (align_bytes - (reinterpret_cast<uintptr_t>(all) & (align_bytes - 1))) & (align_bytes - 1);
+	const size_t before =
+		(align_bytes - (reinterpret_cast<uintptr_t>(all) & (align_bytes - 1))) & (align_bytes - 1);
 	const size_t behind = align_bytes - before;
 	if (before > 0)
 		munmap(all, before);
