@@ -17,61 +17,33 @@ struct slot_array {
 	int capacity = 0;
 };
 
-// clang-format off: version 14 gives each requirement four lines
+// Version 14 of clang-format gives each requirement four lines.
+// clang-format off
 template <class S>
-concept element_store = requires(S s, const S &cs, void *entry, void **entries, int n, slot_array array)
-{
+concept element_store = requires(S s, const S &cs, void *entry, void **entries, int n, slot_array array) {
 	// Starts empty, on an array of at least max(1, target) slots.
-	{
-		s.init(array, n)
-		} -> std::same_as<void>;
+	{ s.init(array, n) } -> std::same_as<void>;
 	// The newest entry; nullptr when there is none.
-	{
-		s.take()
-		} -> std::same_as<void *>;
+	{ s.take() } -> std::same_as<void *>;
 	// Fills the NULL ones of n entries, upwards; `missing` of them, or none at all.
-	{
-		s.take_into_gaps(entries, n, n)
-		} -> std::same_as<bool>;
+	{ s.take_into_gaps(entries, n, n) } -> std::same_as<bool>;
 	// Adds an entry while the level is below the target.
-	{
-		s.give(entry)
-		} -> std::same_as<bool>;
+	{ s.give(entry) } -> std::same_as<bool>;
 	// Adds from the front of n entries until the target is reached; says how many.
-	{
-		s.give_many(entries, n)
-		} -> std::same_as<int>;
+	{ s.give_many(entries, n) } -> std::same_as<int>;
 	// Towards a lower target: the newest entry above it, or else nullptr, and the target is set.
-	{
-		s.take_above(n)
-		} -> std::same_as<void *>;
+	{ s.take_above(n) } -> std::same_as<void *>;
 	// A higher target, and if it needs one a larger array; hands the old array back.
-	{
-		s.grow(array, n)
-		} -> std::same_as<slot_array>;
-	{
-		cs.level()
-		} -> std::same_as<int>;
-	{
-		cs.lowest()
-		} -> std::same_as<int>;
-	{
-		cs.target()
-		} -> std::same_as<int>;
+	{ s.grow(array, n) } -> std::same_as<slot_array>;
+	{ cs.level() } -> std::same_as<int>;
+	{ cs.lowest() } -> std::same_as<int>;
+	{ cs.target() } -> std::same_as<int>;
 	// The lowest level counts from now on.
-	{
-		s.note_full()
-		} -> std::same_as<void>;
+	{ s.note_full() } -> std::same_as<void>;
 	// Around fork: nobody is inside while it is frozen.
-	{
-		s.freeze()
-		} -> std::same_as<void>;
-	{
-		s.thaw()
-		} -> std::same_as<void>;
-	{
-		s.thaw_in_child()
-		} -> std::same_as<void>;
+	{ s.freeze() } -> std::same_as<void>;
+	{ s.thaw() } -> std::same_as<void>;
+	{ s.thaw_in_child() } -> std::same_as<void>;
 };
 // clang-format on
 
