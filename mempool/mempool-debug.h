@@ -3,8 +3,8 @@
  * mempool-debug.h - checks that can be switched on, and where reports go.
  * All of it is an extension.
  *
- * The environment variable MEMPOOL_DEBUG, read once when the library is first
- * used, takes the names below, separated by commas: MEMPOOL_DEBUG=poison,track
+ * The environment variable MEMPOOL_DEBUG, read once when the library is loaded,
+ * takes the names below, separated by commas: MEMPOOL_DEBUG=poison,track
  * A name that is not known is reported, and the whole setting is then refused.
  */
 #ifndef MEMPOOL_DEBUG_H

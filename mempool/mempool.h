@@ -57,7 +57,7 @@ struct mempool_control;
  */
 typedef struct mempool {
 	int min_nr;
-	int reserved_nr;
+	unsigned int origin; /* the library's own */
 	void *pool_data;
 	mempool_alloc_t *alloc;
 	mempool_free_t *free;

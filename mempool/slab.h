@@ -38,7 +38,7 @@ typedef unsigned int slab_flags_t;
 #define PAGE_SHIFT 12
 #endif
 #ifndef PAGE_SIZE
-#define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
+#define PAGE_SIZE (1UL << PAGE_SHIFT)
 #endif
 
 /** MAX_PAGE_ORDER - the largest order that the page functions serve: 4 MiB. */
@@ -108,8 +108,8 @@ static inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t gfp_flags)
  * @s: the cache that the object came from.
  * @objp: the object, or NULL, which does nothing.
  *
- * With SLAB_CONSISTENCY_CHECKS an object that is already free, or is not of
- * this cache, is reported and left alone.
+ * What is not an object of this cache is reported and left alone; with
+ * SLAB_CONSISTENCY_CHECKS so is an object that is free already.
  *
  * Context: any thread. Never sleeps.
  */
@@ -215,7 +215,8 @@ void *krealloc(const void *objp, size_t new_size, gfp_t flags);
  * kfree() - give kmalloc()'s memory back.
  * @objp: the memory; NULL and ZERO_SIZE_PTR do nothing.
  *
- * An address that no kmalloc() gave is reported and left alone.
+ * An address at which no allocation of this library starts is reported and left
+ * alone. That an object is free already only SLAB_CONSISTENCY_CHECKS can tell.
  *
  * Context: any thread. Never sleeps.
  */

@@ -35,7 +35,7 @@ template <element_store Store> class element_reserve {
 	{
 		if (!store_.give(entry))
 			return false;
-		wake_served();
+		wake_served(true);
 		return true;
 	}
 
@@ -44,7 +44,7 @@ template <element_store Store> class element_reserve {
 	{
 		const int given = store_.give_many(entries, count);
 		if (given > 0)
-			wake_served();
+			wake_served(true);
 		return given;
 	}
 
@@ -65,13 +65,15 @@ template <element_store Store> class element_reserve {
 	}
 
       private:
-	/// Wakes those that what is in the store now can serve.
-	void wake_served()
+	/// Wakes those that what is in the store now can serve. Those whom it never
+	/// can are woken by news only, an element that was given: waking one another
+	/// they would never sleep again.
+	void wake_served(bool given)
 	{
 		// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
 		base::fence(std::memory_order_seq_cst);
 		if (queue_.waiting() > 0)
-			queue_.wake(store_.level(), store_.target());
+			queue_.wake(store_.level(), store_.target(), given);
 	}
 
 	Store store_;
@@ -89,7 +91,7 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 	~sleeper()
 	{
 		if (slept_)
-			reserve_.wake_served();
+			reserve_.wake_served(false);
 	}
 
 	enum class outcome { woken, timed_out, not_needed };
@@ -107,7 +109,7 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 			return outcome::not_needed;
 		}
 		if (slept_)
-			reserve_.wake_served();
+			reserve_.wake_served(false);
 		slept_ = true;
 		return reserve_.queue_.sleep(waiter_, deadline_ns) ? outcome::woken : outcome::timed_out;
 	}

@@ -29,6 +29,8 @@ class locked_store {
 	int level() const { return level_.load(std::memory_order_relaxed); }
 	int lowest() const { return lowest_.load(std::memory_order_relaxed); }
 	int target() const { return target_.load(std::memory_order_relaxed); }
+	/// For whoever serialises grow().
+	slot_array array() const { return array_; }
 	void note_full();
 
 	void freeze() { lock_.lock(); }

@@ -38,6 +38,7 @@ concept element_store = requires(S s, const S &cs, void *entry, void **entries, 
 	{ cs.level() } -> std::same_as<int>;
 	{ cs.lowest() } -> std::same_as<int>;
 	{ cs.target() } -> std::same_as<int>;
+	{ cs.array() } -> std::same_as<slot_array>;
 	// The lowest level counts from now on.
 	{ s.note_full() } -> std::same_as<void>;
 	// Around fork: nobody is inside while it is frozen.

@@ -61,16 +61,16 @@ bool wait_queue::cancel(waiter &w)
 	return false;
 }
 
-int wait_queue::wake(int available, int full)
+int wait_queue::wake(int available, int full, bool hopeless)
 {
 	int woken = 0;
 	const std::lock_guard guard(lock_);
 	for (waiter *w = oldest_, *next = nullptr; w != nullptr && available > 0; w = next) {
 		next = w->next_;
-		const bool hopeless = w->need_ > full;
-		if (hopeless ? available < full : available < w->need_)
+		const bool servable = w->need_ <= full;
+		if (servable ? available < w->need_ : !hopeless || available < full)
 			continue; // it must not hold back those behind it (PAR-24)
-		if (!hopeless)
+		if (servable)
 			available -= w->need_;
 		unlink(*w);
 		base::futex_word *state = &w->state_;

@@ -58,10 +58,10 @@ class wait_queue {
 	int waiting() const { return count_.load(std::memory_order_relaxed); }
 
 	/// Wakes, oldest first, those whose needs together are at most `available`.
-	/// A need above `full` is one that the store can never serve: such a waiter
-	/// is woken by a full store, to try its luck elsewhere, and uses up nothing.
-	/// Says how many were woken.
-	int wake(int available, int full);
+	/// A need above `full` is one that the store can never serve: with `hopeless`
+	/// such a waiter is woken by a full store, to try its luck elsewhere, and uses
+	/// up nothing. Says how many were woken.
+	int wake(int available, int full, bool hopeless = true);
 
 	void freeze() { lock_.lock(); }
 	void thaw() { lock_.unlock(); }

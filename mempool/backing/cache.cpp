@@ -4,6 +4,7 @@
 #include "mempool/backing/cache.hpp"
 
 #include "mempool/backing/object_debug.hpp"
+#include "mempool/watch/context.hpp"
 
 #include "reserve/base/check.hpp"
 
@@ -164,18 +165,11 @@ void put_objects(kmem_cache &cache, std::span<void *const> objects)
 	free_chain(cache, surplus);
 }
 
-slab *slab_of(kmem_cache &cache, const void *object, const char *caller)
+bool is_object(const kmem_cache &cache, const block_info &info, const void *address)
 {
-	const block_info info = block_at(object);
-	if (info.what == block_info::kind::slab && info.in_slab->cache == &cache) [[likely]]
-		return info.in_slab;
-	base::report(base::severity::bug)
-		.line("%s: object %p is not of this cache", caller, object)
-		.line("cache '%s'%s%s", cache.name,
-		      info.what == block_info::kind::slab ? "; it is one of cache " : "; it is in no cache",
-		      info.what == block_info::kind::slab ? info.in_slab->cache->name : "")
-		.emit();
-	return nullptr;
+	const auto offset =
+		static_cast<size_t>(static_cast<const char *>(address) - static_cast<const char *>(info.base));
+	return cache.layout.starts_object(offset);
 }
 
 void free_object(kmem_cache &cache, void *object)
@@ -193,6 +187,24 @@ using namespace mp::backing;
 
 namespace {
 
+bool check_owner(const kmem_cache &cache, const void *object)
+{
+	const block_info info = block_at(object);
+	const bool in_slab = info.what == block_info::kind::slab;
+	const bool ours = in_slab && info.in_slab->cache == &cache;
+	if (ours && is_object(cache, info, object)) [[likely]]
+		return true;
+	base::report(base::severity::bug)
+		.line("kmem_cache_free: %p is not an object of this cache", object)
+		.line("cache '%s'; the address lies %s%s", cache.name,
+		      ours      ? "inside one of its objects"
+		      : in_slab ? "in cache "
+				: "in no cache",
+		      in_slab && !ours ? info.in_slab->cache->name : "")
+		.emit();
+	return false;
+}
+
 void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
 {
 	if (cache.debugging()) [[unlikely]]
@@ -206,6 +218,9 @@ void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
 
 extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 {
+	gfp_flags = watch::known_mask(gfp_flags, s->name);
+	if (watch::watching()) [[unlikely]]
+		watch::check_may_alloc(gfp_flags, "kmem_cache_alloc", s->name);
 	void *object = nullptr;
 	if (take_objects(*s, gfp_flags, {&object, 1}) == 0) [[unlikely]] {
 		s->counters.add(kmem_cache::failures);
@@ -217,12 +232,15 @@ extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 
 extern "C" void kmem_cache_free(struct kmem_cache *s, void *objp)
 {
-	if (objp != nullptr && slab_of(*s, objp, "kmem_cache_free") != nullptr)
+	if (objp != nullptr && check_owner(*s, objp))
 		free_object(*s, objp);
 }
 
 extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size_t nr, void **p)
 {
+	gfp_flags = watch::known_mask(gfp_flags, s->name);
+	if (watch::watching()) [[unlikely]]
+		watch::check_may_alloc(gfp_flags, "kmem_cache_alloc_bulk", s->name);
 	const size_t taken = nr > INT32_MAX ? 0 : take_objects(*s, gfp_flags, {p, nr});
 	if (taken < nr) {
 		put_objects(*s, {p, taken});

@@ -49,15 +49,18 @@ size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
 /// Takes objects of this cache back; each must lie in one of its slabs.
 void put_objects(kmem_cache &cache, std::span<void *const> objects);
 
-/// The slab that an object lies in; nullptr, after a report, when it is none
-/// of this cache's.
-slab *slab_of(kmem_cache &cache, const void *object, const char *caller);
+/// Does an object of the cache start at this address in one of its slabs?
+bool is_object(const kmem_cache &cache, const block_info &info, const void *address);
 
-/// kmem_cache_free() for an object that the caller has already found in a slab.
+/// kmem_cache_free() for what the caller has found to be an object of the cache.
 void free_object(kmem_cache &cache, void *object);
 
 /// kmem_cache_create() for kmalloc, whose alignments go beyond a page.
 kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_bytes, slab_flags_t flags,
 			 void (*ctor)(void *));
+
+/// Takes an unused cache off the register, and leaves its few pages be: waiting
+/// until they can be given back would be a sleep.
+void abandon_cache(kmem_cache &cache);
 
 } // namespace mp::backing

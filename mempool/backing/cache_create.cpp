@@ -96,7 +96,6 @@ void list_live(base::report &r, const kmem_cache &cache, const slab *s)
 kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_bytes, slab_flags_t flags,
 			 void (*ctor)(void *))
 {
-	watch::debug_init();
 	slot_layout layout;
 	const slab_flags_t with_debug = flags | flags_from_debug();
 	if (make_layout(layout, size_bytes, align_bytes, with_debug, ctor != nullptr))
@@ -128,6 +127,11 @@ kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_b
 		return nullptr;
 	}
 	return cache;
+}
+
+void abandon_cache(kmem_cache &cache)
+{
+	watch::registry_unlink(cache.registered);
 }
 
 } // namespace mp::backing

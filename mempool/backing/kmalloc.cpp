@@ -74,7 +74,7 @@ kmem_cache *make_class(unsigned index)
 	if (fresh == nullptr ||
 	    caches[index].compare_exchange_strong(present, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
 		return fresh;
-	kmem_cache_destroy(fresh); // another thread was first
+	abandon_cache(*fresh); // another thread was first
 	return present;
 }
 
@@ -106,6 +106,24 @@ void *allocate(size_t size_bytes, gfp_t flags)
 	return nullptr;
 }
 
+const char *why_not_freed(const block_info &info, const void *memory)
+{
+	switch (info.what) {
+	case block_info::kind::nothing:
+		return "it was never allocated here";
+	case block_info::kind::free_memory:
+		return "it lies in memory that is free already";
+	case block_info::kind::mapping:
+		if (info.base == memory)
+			return "kvmalloc() gave it, so kvfree() takes it back";
+		break;
+	case block_info::kind::pages:
+	case block_info::kind::slab:
+		break;
+	}
+	return "it points into an allocation, not at one";
+}
+
 } // namespace
 
 size_t kmalloc_roundup(size_t size_bytes)
@@ -124,6 +142,8 @@ void free_memory(const void *object, bool mappings, const char *caller)
 	const block_info info = block_at(memory);
 	switch (info.what) {
 	case block_info::kind::slab:
+		if (!is_object(*info.in_slab->cache, info, memory))
+			break;
 		free_object(*info.in_slab->cache, memory);
 		return;
 	case block_info::kind::pages:
@@ -140,11 +160,7 @@ void free_memory(const void *object, bool mappings, const char *caller)
 	case block_info::kind::nothing:
 		break;
 	}
-	const char *what = info.what == block_info::kind::free_memory ? "it lies in memory that is free already"
-			   : info.what == block_info::kind::nothing   ? "it was never allocated here"
-			   : info.base == memory                      ? "kvmalloc() gave it, so kvfree() takes it back"
-								      : "it points into an allocation, not at one";
-	base::report(base::severity::bug).line("%s(%p): %s", caller, memory, what).emit();
+	base::report(base::severity::bug).line("%s(%p): %s", caller, memory, why_not_freed(info, memory)).emit();
 }
 
 } // namespace mp::backing

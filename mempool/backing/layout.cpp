@@ -57,7 +57,8 @@ bool make_layout(slot_layout &layout, unsigned size_bytes, unsigned align_bytes,
 {
 	const unsigned align = effective_align(size_bytes, align_bytes, flags);
 	const bool zones = (flags & SLAB_RED_ZONE) != 0;
-	const bool link_outside = has_ctor || (flags & SLAB_POISON) != 0;
+	// A link in an object that is smaller would lie on its red zone.
+	const bool link_outside = has_ctor || (flags & SLAB_POISON) != 0 || (zones && size_bytes < sizeof(void *));
 
 	layout = {};
 	layout.object_bytes = size_bytes;
@@ -78,6 +79,7 @@ bool make_layout(slot_layout &layout, unsigned size_bytes, unsigned align_bytes,
 	if (slot > block_bytes(max_order))
 		return false;
 	layout.slot_bytes = static_cast<uint32_t>(slot);
+	layout.slot_reciprocal = static_cast<uint32_t>(((uint64_t{1} << 32) + slot - 1) / slot);
 	return choose_order(layout);
 }
 

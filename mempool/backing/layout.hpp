@@ -14,6 +14,7 @@
 #include "reserve/base/stack_trace.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace mp::backing {
@@ -36,8 +37,19 @@ struct slot_layout {
 	uint32_t link_offset;
 	uint32_t record_offset; // 0: no record
 	uint32_t slot_bytes;
-	uint32_t order; // of a slab
-	uint32_t slots; // in a slab
+	uint32_t order;           // of a slab
+	uint32_t slots;           // in a slab
+	uint32_t slot_reciprocal; // 2^32 / slot_bytes, rounded up
+
+	/// Does an object start at this offset in a slab? Multiplies where a division
+	/// would be the dearest part of a free: for a multiple of slot_bytes the
+	/// quotient comes out exactly, and no other offset can pass the comparison.
+	bool starts_object(size_t offset_bytes) const
+	{
+		const uint64_t offset = offset_bytes - object_offset; // huge when it lies before the first
+		const uint64_t slot = (offset * slot_reciprocal) >> 32;
+		return slot < slots && slot * slot_bytes == offset;
+	}
 };
 
 /// Works the layout out; false when no slab is large enough for one slot.

@@ -84,14 +84,6 @@ void check_zones(const kmem_cache &cache, void *object, uint8_t colour)
 	check_zone(cache, object, right_zone(cache, object), colour, "right red zone overwritten");
 }
 
-bool starts_a_slot(const kmem_cache &cache, const void *object)
-{
-	const block_info info = block_at(object);
-	const auto offset = static_cast<size_t>(static_cast<const char *>(object) - static_cast<char *>(info.base));
-	return offset % cache.layout.slot_bytes == cache.layout.object_offset &&
-	       offset / cache.layout.slot_bytes < cache.layout.slots;
-}
-
 bool poisons(const kmem_cache &cache)
 {
 	// A constructed object must keep its bytes while it is free.
@@ -140,13 +132,6 @@ void debug_check_alloc(kmem_cache &cache, void *object)
 
 bool debug_check_free(kmem_cache &cache, void *object)
 {
-	if (!starts_a_slot(cache, object)) {
-		base::report(base::severity::bug)
-			.line("free of %p: it points into an object, not at one", object)
-			.line("cache '%s', size %u", cache.name, cache.layout.object_bytes)
-			.emit();
-		return false;
-	}
 	object_record &record = record_of(cache, object);
 	const uint32_t state = record.state.exchange(state_free, std::memory_order_relaxed);
 	if (state != state_live) {

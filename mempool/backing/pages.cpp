@@ -4,7 +4,7 @@
 #include "mempool/backing/pages.hpp"
 
 #include "mempool/backing/chunk.hpp"
-#include "mempool/watch/debug.hpp"
+#include "mempool/watch/context.hpp"
 #include "mempool/watch/registry.hpp"
 
 #include "reserve/base/check.hpp"
@@ -86,25 +86,20 @@ void thaw_in_child(void *)
 	pages_lock.reset_in_child();
 }
 
-bool ensure_registered()
+// When the library is loaded, behind the registry's own constructor: so no
+// thread can be on its way in while another forks.
+constinit bool registered = false;
+
+__attribute__((constructor(102))) void register_pages()
 {
 	static constexpr watch::fork_ops at_fork = {freeze, thaw, thaw_in_child};
 	static constinit watch::registry_entry entry;
-	static constinit std::atomic<bool> registered{false};
-	static constinit base::adaptive_lock once_lock;
-	// acquire: pairs with the release below; the entry was linked before, ORD-8
-	if (registered.load(std::memory_order_acquire)) [[likely]]
-		return true;
-	const std::lock_guard guard(once_lock);
-	if (!registered.load(std::memory_order_relaxed) &&
-	    watch::registry_add(watch::registry_kind::memory, entry, nullptr, &at_fork))
-		registered.store(true, std::memory_order_release);
-	return registered.load(std::memory_order_relaxed);
+	registered = watch::registry_add(watch::registry_kind::memory, entry, nullptr, &at_fork);
 }
 
 void *try_alloc(unsigned order, block_use use)
 {
-	if (!ensure_registered())
+	if (!registered)
 		return nullptr;
 	{
 		const std::lock_guard guard(pages_lock);
@@ -152,6 +147,9 @@ unsigned order_for(size_t bytes)
 void *pages_alloc(unsigned order, gfp_t gfp_mask)
 {
 	MP_ASSERT(order <= max_order);
+	gfp_mask = watch::known_mask(gfp_mask, "pages");
+	if (watch::watching()) [[unlikely]]
+		watch::check_may_alloc(gfp_mask, "page allocation", "pages");
 	return alloc_block(order, gfp_mask, block_use::pages);
 }
 

@@ -32,14 +32,10 @@ const char *slab_refusal(void *pool_data)
 	return cache->ctor != nullptr ? "the cache has a constructor" : nullptr;
 }
 
-size_t kmalloc_bytes(void *pool_data)
-{
-	return kmalloc_roundup(size_in(pool_data));
-}
-
 const char *kmalloc_refusal(void *pool_data)
 {
-	return kmalloc_bytes(pool_data) == 0 ? "the element size must be 1 byte to KMALLOC_MAX_SIZE" : nullptr;
+	return kmalloc_roundup(size_in(pool_data)) == 0 ? "the element size must be 1 byte to KMALLOC_MAX_SIZE"
+							: nullptr;
 }
 
 const char *kvmalloc_refusal(void *pool_data)
@@ -60,7 +56,7 @@ const char *page_refusal(void *pool_data)
 
 constexpr ready_made table[] = {
 	{"slab", mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal},
-	{"kmalloc", mempool_kmalloc, mempool_kfree, kmalloc_bytes, kmalloc_refusal},
+	{"kmalloc", mempool_kmalloc, mempool_kfree, size_in, kmalloc_refusal},
 	{"kvmalloc", mempool_kvmalloc, mempool_kvfree, size_in, kvmalloc_refusal},
 	{"pages", mempool_alloc_pages, mempool_free_pages, page_bytes, page_refusal},
 };

@@ -16,9 +16,9 @@ namespace mp::core {
 namespace {
 
 /// The backing's first pass has failed: the reserve, the second pass, sleep.
-void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns)
+void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns, const char *caller)
 {
-	pool_reserve::sleeper sleeper(control.reserve);
+	waiting sleeps(control, caller, deadline_ns);
 	gfp_t mask = first_mask(full);
 	for (;;) {
 		control.counters.add(count_backing_failures);
@@ -33,7 +33,7 @@ void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t
 				errno = ENOMEM; // PAR-13
 				return nullptr;
 			}
-			if (sleep_for(control, sleeper, 1, deadline_ns) == sleep_end::deadline) {
+			if (sleeps.sleep(1) == waiting::end::deadline) {
 				errno = ETIMEDOUT;
 				return nullptr;
 			}
@@ -56,7 +56,7 @@ void *alloc(mempool_t *pool, gfp_t callers, uint64_t deadline_ns, const char *ca
 	const gfp_t full = full_mask(callers);
 	void *element = pool->alloc(first_mask(full), pool->pool_data);
 	if (element == nullptr) [[unlikely]]
-		element = alloc_slow(*pool, control, full, deadline_ns);
+		element = alloc_slow(*pool, control, full, deadline_ns, caller);
 	control.counters.add(element != nullptr ? count_allocs : count_failures);
 	if (watched && element != nullptr) [[unlikely]]
 		note_alloc(control, element);

@@ -78,7 +78,7 @@ void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int 
 {
 	const gfp_t full = full_mask(GFP_KERNEL);
 	gfp_t mask = first_mask(full);
-	pool_reserve::sleeper sleeper(control.reserve);
+	waiting sleeps(control, "mempool_alloc_bulk", base::never_ns);
 	bool told = false;
 	for (;;) {
 		missing = ask_backing(pool, control, elems, missing, mask);
@@ -88,7 +88,7 @@ void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int 
 			mask = full; // what it adds may make the reserve suffice
 			continue;
 		}
-		if (sleep_for(control, sleeper, missing, base::never_ns) == sleep_end::retry && !told) {
+		if (sleeps.sleep(missing) == waiting::end::retry && !told) {
 			report_hopeless(pool, control, elems.size());
 			told = true;
 		}
@@ -105,10 +105,11 @@ unsigned free_each(const mempool_t &pool, mempool_control &control, slot_span el
 		if (!note_free(pool, control, element)) {
 			refused++;
 		} else if (!control.reserve.give(entry_for(control, element))) {
-			note_alloc(control, element); // others were faster: it stays with the caller
-			break;
+			break; // others were faster: it stays with the caller
 		}
 	}
+	for (const void *element : elems.subspan(taken))
+		note_left(control, element);
 	control.counters.add(count_frees, taken - refused);
 	control.counters.add(count_to_reserve, taken - refused);
 	return taken;

@@ -54,12 +54,10 @@ struct mempool_control {
 	std::atomic<uint64_t> wait_longest_ns;
 
 	mp::base::adaptive_lock resize_lock;
-	mp::reserve::slot_array slots; // the store's array; resize_lock
-	bool slots_in_block;           // it is part of this block, not one of its own
+	void **first_slots; // the store's first array, part of this block; a larger one is a block of its own
 
 	mp::watch::registry_entry registered;
 	size_t block_bytes;
-	bool owns_pool; // the mempool_t is part of this block (mempool_create)
 	char name[MEMPOOL_NAME_MAX];
 };
 

@@ -7,6 +7,7 @@
 #include "reserve/base/report.hpp"
 #include "reserve/pinned.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -35,14 +36,17 @@ void thaw(void *pool)
 	control.tracker.thaw();
 	control.reserve.thaw();
 }
-void thaw_in_child(void *pool)
+void thaw_in_child(void *object)
 {
-	mempool_control &control = *static_cast<mempool_t *>(pool)->control;
+	auto &pool = *static_cast<mempool_t *>(object);
+	mempool_control &control = *pool.control;
 	control.tracker.thaw_in_child();
 	control.reserve.thaw_in_child();
-	// A resize of the parent is not going on here. It is not frozen either: its
-	// holder may be waiting in the backing for as long as it takes.
+	// A resize of the parent ends here, wherever it was. It is not waited for:
+	// it may be in the backing for as long as it takes.
 	control.resize_lock.reset_in_child();
+	if (target_for(pool.min_nr) != control.reserve.store().target())
+		set_min_nr(pool, control.reserve.store().target()); // INV-2
 }
 constexpr watch::fork_ops pool_at_fork = {freeze, thaw, thaw_in_child};
 
@@ -54,24 +58,8 @@ struct request {
 	mempool_attr attr;
 };
 
-/// The caller's attributes, completed; 0 or -errno.
-int read_attr(const mempool_attr *given, mempool_attr &attr)
-{
-	attr = MEMPOOL_ATTR_INIT;
-	if (given == nullptr)
-		return 0;
-	if (given->size < sizeof(size_t) || given->size > 4096)
-		return -EINVAL;
-	memcpy(&attr, given, given->size < sizeof(attr) ? given->size : sizeof(attr));
-	// A caller of a later version: what we do not know must be off.
-	const auto *byte = reinterpret_cast<const char *>(given);
-	for (size_t i = sizeof(attr); i < given->size; i++)
-		if (byte[i] != 0)
-			return -EINVAL;
-	if (attr.gfp_mask == 0)
-		attr.gfp_mask = GFP_KERNEL;
-	return attr.name != nullptr && strnlen(attr.name, MEMPOOL_NAME_MAX) == MEMPOOL_NAME_MAX ? -ENAMETOOLONG : 0;
-}
+/// What mempool_t's origin says of a pool that mempool_create() made; an embedded one is zeroed.
+constexpr unsigned made_by_create = 1;
 
 /// Why a pool cannot be made so; nullptr when it can.
 const char *refusal(const request &r)
@@ -94,6 +82,25 @@ int refuse(int error, const char *why, const mempool_t *pool, const request &r)
 	return error;
 }
 
+/// The attributes of the extension's calls, completed; 0 or -errno.
+int read_attr(const mempool_attr *given, const mempool_t *pool, request &r)
+{
+	if (given == nullptr)
+		return 0;
+	constexpr const char *misfit = "mempool_attr.size is wrong, or it sets options that this version lacks";
+	if (given->size < sizeof(given->size) || given->size > 4096)
+		return refuse(-EINVAL, misfit, pool, r);
+	memcpy(&r.attr, given, std::min(given->size, sizeof(r.attr)));
+	// A caller of a later version: what we do not know must be off.
+	const auto *byte = reinterpret_cast<const char *>(given);
+	for (size_t i = sizeof(r.attr); i < given->size; i++)
+		if (byte[i] != 0)
+			return refuse(-EINVAL, misfit, pool, r);
+	if (r.attr.gfp_mask == 0)
+		r.attr.gfp_mask = GFP_KERNEL;
+	return 0;
+}
+
 void choose_name(mempool_control &control, const char *name)
 {
 	static constinit std::atomic<unsigned> unnamed{0};
@@ -109,15 +116,14 @@ constexpr size_t round_up_line(size_t bytes)
 	return (bytes + base::cache_line_bytes - 1) & ~size_t{base::cache_line_bytes - 1};
 }
 
-/// One block for all: control, counters, the store's array, and the pool
-/// itself where it is to be made too. All that an emergency touches.
-mempool_control *make_control(const request &r, mempool_t **pool)
+/// One block for all: control, counters, the store's array. With mempool_t it
+/// is all that an emergency touches.
+mempool_control *make_control(const request &r)
 {
 	const unsigned stripes = counters_t::stripes_wanted();
 	const int target = target_for(r.min_nr);
 	const size_t counters_at = round_up_line(sizeof(mempool_control));
-	const size_t pool_at = counters_at + stripes * counters_t::stripe_bytes;
-	const size_t slots_at = pool_at + round_up_line(*pool == nullptr ? sizeof(mempool_t) : 0);
+	const size_t slots_at = counters_at + stripes * counters_t::stripe_bytes;
 	const size_t bytes = slots_at + static_cast<size_t>(target) * sizeof(void *);
 
 	auto *block = static_cast<char *>(reserve::pinned_alloc(bytes));
@@ -126,27 +132,30 @@ mempool_control *make_control(const request &r, mempool_t **pool)
 	auto *control = new (block) mempool_control{};
 	control->block_bytes = bytes;
 	control->counters.init(block + counters_at, stripes);
-	control->slots = {reinterpret_cast<void **>(block + slots_at), target};
-	control->slots_in_block = true;
-	control->reserve.store().init(control->slots, target);
+	control->first_slots = reinterpret_cast<void **>(block + slots_at);
+	control->reserve.store().init({control->first_slots, target}, target);
 	control->backing = backing::find_ready_made(r.alloc, r.free);
 	control->element_bytes =
 		control->backing != nullptr ? control->backing->element_bytes(r.pool_data) : r.attr.element_size;
 	choose_name(*control, r.attr.name);
-	if (*pool == nullptr) {
-		*pool = new (block + pool_at) mempool_t{};
-		control->owns_pool = true;
-	}
 	return control;
 }
 
 void free_control(mempool_control *control)
 {
 	control->tracker.destroy();
-	if (!control->slots_in_block)
-		reserve::pinned_free(control->slots.slots,
-				     static_cast<size_t>(control->slots.capacity) * sizeof(void *));
+	const reserve::slot_array array = control->reserve.store().array();
+	if (array.slots != control->first_slots)
+		reserve::pinned_free(array.slots, static_cast<size_t>(array.capacity) * sizeof(void *));
 	reserve::pinned_free(control, control->block_bytes);
+}
+
+/// Back to a pool that is not initialised (PAR-2, PAR-5).
+void clear(mempool_t &pool)
+{
+	const unsigned origin = pool.origin;
+	pool = {};
+	pool.origin = origin;
 }
 
 /// Gives the reserve back, newest first (PAR-2, PAR-5).
@@ -180,54 +189,68 @@ bool start_tracking(mempool_control &control)
 	return control.tracks;
 }
 
-/// Initialises *pool, or makes one where it is nullptr. 0 or -errno.
-int build(mempool_t **pool, const request &r)
+/// Initialises a pool from a request that was checked. 0 or -errno.
+int build(mempool_t &pool, const request &r)
 {
-	if (watch::watching())
-		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init",
-				       r.attr.name != nullptr ? r.attr.name : "(no name)");
-	mempool_control *control = make_control(r, pool);
+	mempool_control *control = make_control(r);
 	if (control == nullptr)
 		return -ENOMEM;
-
-	mempool_t &p = **pool;
-	p.min_nr = r.min_nr;
-	p.pool_data = r.pool_data;
-	p.alloc = r.alloc;
-	p.free = r.free;
-	p.control = control;
-	if (start_tracking(*control) && fill(p, *control, r.attr.gfp_mask)) {
-		if (watch::registry_add(watch::registry_kind::pool, control->registered, &p, &pool_at_fork))
+	pool.min_nr = r.min_nr;
+	pool.pool_data = r.pool_data;
+	pool.alloc = r.alloc;
+	pool.free = r.free;
+	pool.control = control;
+	if (start_tracking(*control) && fill(pool, *control, r.attr.gfp_mask)) {
+		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork))
 			return 0;
-		drain(p, *control);
+		drain(pool, *control);
 	}
-	p = {};
+	clear(pool);
 	free_control(control);
 	return -ENOMEM;
 }
 
-void end(mempool_t &pool)
+/// Checks a request, and builds. 0 or -errno.
+int init(mempool_t *pool, const request &r)
 {
-	mempool_control *control = pool.control;
-	watch::registry_remove(control->registered);
-	report_leaks(pool, *control);
-	drain(pool, *control);
-	pool = {}; // not initialised, as PAR-5 has it; before a pool inside the block goes with it
-	free_control(control);
-}
-
-int check_and_build(mempool_t **pool, request &r, const mempool_attr *attr)
-{
-	watch::debug_init();
-	const int error = read_attr(attr, r.attr);
-	if (error == -ENAMETOOLONG)
-		return refuse(error, "its name is too long", *pool, r);
-	if (error != 0)
-		return refuse(error, "mempool_attr.size is wrong, or sets options that this version lacks", *pool, r);
+	if (pool == nullptr)
+		return refuse(-EINVAL, "there is no mempool_t", pool, r);
+	if (mempool_initialized(pool))
+		return refuse(-EBUSY, "it is initialised already, or was not zeroed", pool, r);
+	if (r.attr.name != nullptr && strnlen(r.attr.name, MEMPOOL_NAME_MAX) == MEMPOOL_NAME_MAX)
+		return refuse(-ENAMETOOLONG, "its name is too long", pool, r);
 	const char *why = refusal(r);
 	if (why != nullptr)
-		return refuse(-EINVAL, why, *pool, r);
-	return build(pool, r);
+		return refuse(-EINVAL, why, pool, r);
+	if (watch::watching())
+		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init",
+				       r.attr.name != nullptr ? r.attr.name : "(no name)");
+	return build(*pool, r);
+}
+
+mempool_t *create(const request &r)
+{
+	auto *pool = static_cast<mempool_t *>(reserve::pinned_alloc(sizeof(mempool_t)));
+	if (pool == nullptr) {
+		errno = ENOMEM;
+		return nullptr;
+	}
+	pool->origin = made_by_create;
+	const int error = init(pool, r);
+	if (error == 0)
+		return pool;
+	reserve::pinned_free(pool, sizeof(mempool_t));
+	errno = -error;
+	return nullptr;
+}
+
+/// Attributes from the arguments of the kernel's calls; the mask as it is, also 0 (PAR-1).
+mempool_attr attr_of(gfp_t gfp_mask, int node_id)
+{
+	mempool_attr attr = MEMPOOL_ATTR_INIT;
+	attr.gfp_mask = gfp_mask;
+	attr.node = node_id;
+	return attr;
 }
 
 } // namespace
@@ -240,36 +263,30 @@ extern "C" int mempool_init_attr(mempool_t *pool, int min_nr, mempool_alloc_t *a
 				 void *pool_data, const struct mempool_attr *attr)
 {
 	request r = {min_nr, alloc_fn, free_fn, pool_data, MEMPOOL_ATTR_INIT};
-	if (pool == nullptr)
-		return refuse(-EINVAL, "there is no mempool_t", pool, r);
-	if (mempool_initialized(pool))
-		return refuse(-EBUSY, "it is initialised already, or was not zeroed", pool, r);
-	return check_and_build(&pool, r, attr);
+	const int error = read_attr(attr, pool, r);
+	return error != 0 ? error : init(pool, r);
 }
 
 extern "C" int mempool_init_node(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
 				 void *pool_data, gfp_t gfp_mask, int node_id)
 {
-	mempool_attr attr = MEMPOOL_ATTR_INIT;
-	attr.gfp_mask = gfp_mask;
-	attr.node = node_id;
-	return mempool_init_attr(pool, min_nr, alloc_fn, free_fn, pool_data, &attr);
+	request r = {min_nr, alloc_fn, free_fn, pool_data, attr_of(gfp_mask, node_id)};
+	return init(pool, r);
 }
 
 extern "C" int mempool_init(mempool_t *pool, int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
 			    void *pool_data)
 {
-	return mempool_init_attr(pool, min_nr, alloc_fn, free_fn, pool_data, nullptr);
+	return mempool_init_node(pool, min_nr, alloc_fn, free_fn, pool_data, GFP_KERNEL, NUMA_NO_NODE);
 }
 
 extern "C" mempool_t *mempool_create_attr(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
 					  void *pool_data, const struct mempool_attr *attr)
 {
 	request r = {min_nr, alloc_fn, free_fn, pool_data, MEMPOOL_ATTR_INIT};
-	mempool_t *pool = nullptr;
-	const int error = check_and_build(&pool, r, attr);
+	const int error = read_attr(attr, nullptr, r);
 	if (error == 0)
-		return pool;
+		return create(r);
 	errno = -error;
 	return nullptr;
 }
@@ -277,15 +294,13 @@ extern "C" mempool_t *mempool_create_attr(int min_nr, mempool_alloc_t *alloc_fn,
 extern "C" mempool_t *mempool_create_node(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn,
 					  void *pool_data, gfp_t gfp_mask, int node_id)
 {
-	mempool_attr attr = MEMPOOL_ATTR_INIT;
-	attr.gfp_mask = gfp_mask;
-	attr.node = node_id;
-	return mempool_create_attr(min_nr, alloc_fn, free_fn, pool_data, &attr);
+	request r = {min_nr, alloc_fn, free_fn, pool_data, attr_of(gfp_mask, node_id)};
+	return create(r);
 }
 
 extern "C" mempool_t *mempool_create(int min_nr, mempool_alloc_t *alloc_fn, mempool_free_t *free_fn, void *pool_data)
 {
-	return mempool_create_attr(min_nr, alloc_fn, free_fn, pool_data, nullptr);
+	return mempool_create_node(min_nr, alloc_fn, free_fn, pool_data, GFP_KERNEL, NUMA_NO_NODE);
 }
 
 extern "C" void mempool_exit(mempool_t *pool)
@@ -293,19 +308,20 @@ extern "C" void mempool_exit(mempool_t *pool)
 	if (pool == nullptr || !mempool_initialized(pool))
 		return;
 	mempool_control *control = pool->control;
-	if (control->owns_pool)
-		base::fatal("mempool_exit: pool '%s' was made by mempool_create(): mempool_destroy() ends it",
-			    control->name);
-	end(*pool);
+	watch::registry_remove(control->registered);
+	report_leaks(*pool, *control);
+	drain(*pool, *control);
+	clear(*pool);
+	free_control(control);
 }
 
 extern "C" void mempool_destroy(mempool_t *pool)
 {
 	if (pool == nullptr)
 		return;
-	const mempool_control &control = control_of(pool, "mempool_destroy");
-	if (!control.owns_pool)
-		base::fatal("mempool_destroy: pool '%s' was made by mempool_init(): mempool_exit() ends it",
-			    control.name);
-	end(*pool);
+	if (pool->origin != made_by_create)
+		base::fatal("mempool_destroy: pool '%s' %p was not made by mempool_create(): mempool_exit() ends it",
+			    mempool_name(pool), static_cast<void *>(pool));
+	mempool_exit(pool);
+	reserve::pinned_free(pool, sizeof(mempool_t));
 }

@@ -40,7 +40,12 @@ void check_poison(const mempool_t &pool, const mempool_control &control, void *e
 
 void *entry_for(const mempool_control &control, void *element)
 {
-	if (control.element_bytes == 0 || !watch::debug_on(MEMPOOL_DEBUG_POISON) || is_marked(element)) [[likely]]
+	if (control.element_bytes == 0) [[likely]]
+		return element;
+	if (is_marked(element)) [[unlikely]]
+		base::fatal("pool '%s': element %p lies at an odd address, although element_size was given",
+			    control.name, element);
+	if (!watch::debug_on(MEMPOOL_DEBUG_POISON)) [[likely]]
 		return element;
 	watch::poison(element, control.element_bytes);
 	return static_cast<char *>(element) + poisoned_bit;
@@ -78,6 +83,12 @@ bool note_free(const mempool_t &pool, mempool_control &control, const void *elem
 		r.stack("freed by", freed_by);
 	r.emit();
 	return false;
+}
+
+void note_left(mempool_control &control, const void *element)
+{
+	if (control.tracks)
+		control.tracker.note_left(element);
 }
 
 void report_leaks(const mempool_t &pool, mempool_control &control)

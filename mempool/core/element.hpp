@@ -25,6 +25,9 @@ void note_alloc(mempool_control &control, const void *element);
 /// For pools that track: an element comes back; false, after a report, when it must not be taken.
 bool note_free(const mempool_t &pool, mempool_control &control, const void *element);
 
+/// For pools that track: an element stays with the caller, to give it where he likes.
+void note_left(mempool_control &control, const void *element);
+
 /// For pools that track, at exit: reports elements that are still out.
 void report_leaks(const mempool_t &pool, mempool_control &control);
 

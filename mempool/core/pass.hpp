@@ -20,11 +20,27 @@ inline constexpr uint64_t retry_ns = 5 * base::ns_per_s;
 /// process each; returns the mask less the latter (PAR-14).
 gfp_t check_mask(const mempool_control &control, gfp_t callers);
 
-enum class sleep_end { woken, retry, deadline };
+/// One allocation's sleeps.
+class waiting {
+      public:
+	enum class end { woken, retry, deadline };
 
-/// Sleeps until the reserve may serve `need` elements (woken), until retry_ns
-/// are over (retry), or until the deadline. A deadline that is over already
-/// does not sleep.
-sleep_end sleep_for(mempool_control &control, pool_reserve::sleeper &sleeper, int need, uint64_t deadline_ns);
+	/// `caller` is for reports; the deadline by CLOCK_MONOTONIC.
+	waiting(mempool_control &control, const char *caller, uint64_t deadline_ns)
+		: control_(control), sleeper_(control.reserve), caller_(caller), deadline_ns_(deadline_ns)
+	{
+	}
+
+	/// Sleeps until the reserve may serve `need` elements (woken), until retry_ns
+	/// are over (retry), or until the deadline, without any sleep if that is over already.
+	end sleep(int need);
+
+      private:
+	mempool_control &control_;
+	pool_reserve::sleeper sleeper_;
+	const char *caller_;
+	uint64_t deadline_ns_;
+	bool checked_ = false;
+};
 
 } // namespace mp::core

@@ -33,7 +33,7 @@ void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
 	reserve::slot_array larger;
-	if (new_min_nr > control.slots.capacity) {
+	if (new_min_nr > control.reserve.store().array().capacity) {
 		larger.slots = static_cast<void **>(reserve::pinned_alloc(array_bytes(new_min_nr)));
 		larger.capacity = new_min_nr;
 		if (larger.slots == nullptr)
@@ -41,12 +41,8 @@ bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 	}
 	const reserve::slot_array old = control.reserve.store().grow(larger, new_min_nr);
 	set_min_nr(pool, new_min_nr); // INV-2
-	if (larger.slots == nullptr)
-		return true;
-	if (!control.slots_in_block)
+	if (old.slots != control.first_slots)
 		reserve::pinned_free(old.slots, array_bytes(old.capacity));
-	control.slots = larger;
-	control.slots_in_block = false;
 	return true;
 }
 

@@ -33,16 +33,41 @@ const char *why_not_sleep(bool look_for_handler)
 	return look_for_handler && base::in_signal_handler() ? "in a signal handler" : nullptr;
 }
 
+void report_sleep(const char *what, const char *name, const char *where)
+{
+	base::report(base::severity::bug)
+		.line("sleeping function called from invalid context: %s, %s", what, where)
+		.line("of '%s'", name)
+		.emit();
+}
+
 } // namespace
 
-void check_may_sleep(const char *what, const char *pool_name, bool look_for_handler)
+void check_may_alloc(gfp_t gfp_mask, const char *what, const char *name)
 {
-	const char *where = why_not_sleep(look_for_handler);
+	if (!gfpflags_allow_blocking(gfp_mask))
+		return;
+	const char *where = why_not_sleep(debug_on(MEMPOOL_DEBUG_SLEEP));
 	if (where != nullptr)
-		base::report(base::severity::bug)
-			.line("sleeping function called from invalid context: %s %s", what, where)
-			.line("pool '%s'", pool_name)
+		report_sleep(what, name, where);
+}
+
+gfp_t drop_unknown_bits(gfp_t gfp_mask, const char *name)
+{
+	static constinit std::atomic<bool> given{false};
+	if (base::first_time(given))
+		base::report(base::severity::warning)
+			.line("unknown bits %#x in gfp_mask %#x are ignored", gfp_mask & ~__GFP_BITS_MASK, gfp_mask)
+			.line("of '%s'", name)
 			.emit();
+	return gfp_mask & __GFP_BITS_MASK;
+}
+
+void check_may_sleep(const char *what, const char *name)
+{
+	// The rest was looked at, and reported, when the allocation began.
+	if (!debug_on(MEMPOOL_DEBUG_SLEEP) && base::in_signal_handler())
+		report_sleep(what, name, "in a signal handler");
 }
 
 } // namespace mp::watch

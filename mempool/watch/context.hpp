@@ -12,16 +12,22 @@
 
 namespace mp::watch {
 
-/// Reports when this thread must not sleep. Looking for a signal handler walks
-/// the stack, which only a thread that really goes to sleep has time for.
-void check_may_sleep(const char *what, const char *pool_name, bool look_for_handler);
+/// The look that every allocation takes that might sleep, from the slow path
+/// that watch_word opens. `name` is the pool's or the cache's.
+void check_may_alloc(gfp_t gfp_mask, const char *what, const char *name);
 
-/// The cheap look that every sleeping allocation takes, from the slow path that
-/// watch_word opens.
-inline void check_may_alloc(gfp_t gfp_mask, const char *what, const char *pool_name)
+/// Reports bits without a name, once a process, and takes them away.
+gfp_t drop_unknown_bits(gfp_t gfp_mask, const char *name);
+
+/// The mask of a call: known bits only.
+inline gfp_t known_mask(gfp_t gfp_mask, const char *name)
 {
-	if (gfpflags_allow_blocking(gfp_mask))
-		check_may_sleep(what, pool_name, debug_on(MEMPOOL_DEBUG_SLEEP));
+	return (gfp_mask & ~__GFP_BITS_MASK) == 0 ? gfp_mask : drop_unknown_bits(gfp_mask, name);
 }
+
+/// For one that is about to sleep: does it so in a signal handler? The walk
+/// over the stack that this takes is too long for each allocation, so those
+/// look only with the debug option "sleep".
+void check_may_sleep(const char *what, const char *name);
 
 } // namespace mp::watch

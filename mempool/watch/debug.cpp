@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <pthread.h>
 #include <string_view>
 
 namespace mp::watch {
@@ -46,7 +45,8 @@ unsigned flag_of(std::string_view name)
 	return 0;
 }
 
-void read_environment()
+// When the library is loaded: nothing that it reports can come before.
+__attribute__((constructor(101))) void read_environment()
 {
 	const char *text = secure_getenv("MEMPOOL_DEBUG");
 	if (text == nullptr)
@@ -77,12 +77,6 @@ void read_environment()
 
 } // namespace
 
-void debug_init()
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, read_environment);
-}
-
 void watch_for(unsigned seen_bit)
 {
 	if (!debug_on(seen_bit))
@@ -99,7 +93,6 @@ static_assert(static_cast<int>(base::severity::warning) == MEMPOOL_REPORT_WARNIN
 
 extern "C" int mempool_debug_set(unsigned int flags)
 {
-	watch::debug_init(); // so that the environment does not overrule it later
 	if ((flags & ~watch::known_flags) != 0) {
 		base::report(base::severity::warning).line("mempool_debug_set: unknown flags in %#x", flags).emit();
 		return -EINVAL;
@@ -110,7 +103,6 @@ extern "C" int mempool_debug_set(unsigned int flags)
 
 extern "C" unsigned int mempool_debug_get()
 {
-	watch::debug_init();
 	return watch::watch_word.load(std::memory_order_relaxed) & watch::known_flags;
 }
 

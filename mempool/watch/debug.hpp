@@ -20,10 +20,6 @@ inline constexpr unsigned tracker_seen = 1U << 31;   // some pool tracks its ele
 
 extern constinit std::atomic<unsigned> watch_word;
 
-/// Reads MEMPOOL_DEBUG where that has not happened yet. Every way into the
-/// library that creates something comes through here first.
-void debug_init();
-
 /// Is there anything to look at? The one load of an ordinary day.
 inline bool watching()
 {

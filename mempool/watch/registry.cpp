@@ -30,46 +30,45 @@ template <class Visit> void each_entry(Visit visit)
 			visit(*e);
 }
 
-// Lock order of the library: registry, pools, caches, memory; within an entry
-// as its freeze() has it (ORD-7).
+// Lock order of the library: liburcu's, registry, pools, caches, memory; within
+// an entry as its freeze() has it (ORD-7). liburcu's comes first: a walker may
+// wait for an entry's lock in its read section, and a grace period for it.
 void before_fork()
 {
+	base::rcu_fork_prepare();
 	registry_lock.lock();
 	each_entry([](registry_entry &e) { e.at_fork->freeze(e.object); });
-	base::rcu_fork_prepare();
 }
 
 void after_fork_in_parent()
 {
-	base::rcu_fork_parent();
 	each_entry([](registry_entry &e) { e.at_fork->thaw(e.object); });
 	registry_lock.unlock();
+	base::rcu_fork_parent();
 }
 
 void after_fork_in_child()
 {
-	base::rcu_fork_child();
 	each_entry([](registry_entry &e) { e.at_fork->thaw_in_child(e.object); });
 	registry_lock.reset_in_child();
+	base::rcu_fork_child();
 }
 
-/// Once a process; false when there is no memory for it. Not under the
-/// registry's lock, as a fork may wait for that with glibc's own lock held.
-bool install_fork_handlers()
+// When the library is loaded, before anybody can hold a lock of ours: so there
+// is no first time that a fork could fall into. It also puts our handlers
+// first, and those of the host program may then use the library.
+constinit bool handlers_installed = false;
+
+__attribute__((constructor(101))) void install_fork_handlers()
 {
-	static constinit base::adaptive_lock install_lock;
-	static constinit bool installed = false;
-	const std::lock_guard guard(install_lock);
-	if (!installed)
-		installed = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
-	return installed;
+	handlers_installed = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 }
 
 } // namespace
 
 bool registry_add(registry_kind kind, registry_entry &entry, void *object, const fork_ops *at_fork)
 {
-	if (!install_fork_handlers())
+	if (!handlers_installed)
 		return false;
 
 	registry_entry &head = head_of(kind);
@@ -86,16 +85,19 @@ bool registry_add(registry_kind kind, registry_entry &entry, void *object, const
 	return true;
 }
 
+void registry_unlink(registry_entry &entry)
+{
+	const std::lock_guard guard(registry_lock);
+	registry_entry *next = entry.next.load(std::memory_order_relaxed);
+	// release: a walker may meet `next` for the first time here, ORD-5
+	entry.previous->next.store(next, std::memory_order_release);
+	if (next != nullptr)
+		next->previous = entry.previous;
+}
+
 void registry_remove(registry_entry &entry)
 {
-	{
-		const std::lock_guard guard(registry_lock);
-		registry_entry *next = entry.next.load(std::memory_order_relaxed);
-		// release: a walker may meet `next` for the first time here, ORD-5
-		entry.previous->next.store(next, std::memory_order_release);
-		if (next != nullptr)
-			next->previous = entry.previous;
-	}
+	registry_unlink(entry);
 	base::rcu_synchronize();
 }
 

@@ -33,10 +33,13 @@ struct registry_entry {
 enum class registry_kind { pool, cache, memory };
 inline constexpr unsigned registry_kinds = 3;
 
-/// False when there is no memory left for the fork handlers.
+/// False when the fork handlers could not be installed: there was no memory for them.
 [[nodiscard]] bool registry_add(registry_kind kind, registry_entry &entry, void *object, const fork_ops *at_fork);
 
-/// Sleeps until no walker can see the entry.
+/// Takes an entry out without waiting: walkers may still see it, so it must live on.
+void registry_unlink(registry_entry &entry);
+
+/// Takes an entry out, and sleeps until no walker can see it.
 void registry_remove(registry_entry &entry);
 
 /// Calls `visit` for each entry until it returns something other than 0.

@@ -74,7 +74,7 @@ void tracker::note_alloc(const void *element)
 		r->element = element;
 		used_++;
 	}
-	r->out = true;
+	r->where = place::out;
 	r->by = by;
 }
 
@@ -85,13 +85,21 @@ tracker::verdict tracker::note_free(const void *element, base::stack_trace &free
 	record *r = find(element);
 	if (r == nullptr || r->element == nullptr)
 		return complete_ ? verdict::foreign : verdict::fine;
-	if (!r->out) {
+	if (r->where == place::home) {
 		freed_by = r->by;
 		return verdict::double_free;
 	}
-	r->out = false;
+	r->where = place::home;
 	r->by = by;
 	return verdict::fine;
+}
+
+void tracker::note_left(const void *element)
+{
+	const std::lock_guard guard(lock_);
+	record *r = find(element);
+	if (r != nullptr && r->element != nullptr)
+		r->where = place::left;
 }
 
 size_t tracker::count_out(const void **one, base::stack_trace &taken_by)
@@ -99,7 +107,7 @@ size_t tracker::count_out(const void **one, base::stack_trace &taken_by)
 	const std::lock_guard guard(lock_);
 	size_t out = 0;
 	for (size_t i = 0; i < capacity_; i++) {
-		if (table_[i].element == nullptr || !table_[i].out)
+		if (table_[i].element == nullptr || table_[i].where != place::out)
 			continue;
 		if (out++ == 0) {
 			*one = table_[i].element;

@@ -15,6 +15,7 @@
 #include "reserve/base/stack_trace.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace mp::watch {
 
@@ -32,6 +33,10 @@ class tracker {
 	/// An element comes back. For a double free, `freed_by` is who freed it first.
 	verdict note_free(const void *element, base::stack_trace &freed_by);
 
+	/// An element stays with a caller who may give it to the backing himself, or
+	/// to the pool after all: neither is a mistake.
+	void note_left(const void *element);
+
 	/// Elements out now; `one` and `taken_by` tell one of them.
 	size_t count_out(const void **one, base::stack_trace &taken_by);
 
@@ -40,9 +45,10 @@ class tracker {
 	void thaw_in_child() { lock_.reset_in_child(); }
 
       private:
+	enum class place : uint8_t { home, out, left };
 	struct record {
 		const void *element; // nullptr: free
-		bool out;
+		place where;
 		base::stack_trace by; // who took it, or who gave it back
 	};
 
