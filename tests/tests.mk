@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+#
+# The suites: how they are built, run, run under sanitizers, and measured.
+
+CHECK_LIBS = $(shell pkg-config --libs check)
+CMOCKA_LIBS = $(shell pkg-config --libs cmocka)
+
+CHECK_SRC   := $(wildcard tests/check/*.c)
+CHECK_OBJ   := $(CHECK_SRC:%.c=$(BUILD)/obj/%.o)
+# In tests/cmocka each test_*.cpp is a program; what the others hold is linked to every one of them.
+CMOCKA_SRC  := $(wildcard tests/cmocka/test_*.cpp)
+CMOCKA_OBJ  := $(CMOCKA_SRC:%.cpp=$(BUILD)/obj/%.o)
+CMOCKA_HELP := $(patsubst %.cpp,$(BUILD)/obj/%.o,$(filter-out $(CMOCKA_SRC),$(wildcard tests/cmocka/*.cpp)))
+MODEL_OBJ   := $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/harness/*.cpp))
+STRESS_OBJ  := $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/stress/*.cpp))
+
+CHECK_PROGRAM   := $(if $(CHECK_SRC),$(BUILD)/tests/check-suite)
+CMOCKA_PROGRAMS := $(CMOCKA_SRC:tests/%.cpp=$(BUILD)/tests/%)
+MODEL_PROGRAM   := $(if $(MODEL_OBJ),$(BUILD)/tests/model)
+STRESS_PROGRAMS := $(STRESS_OBJ:$(BUILD)/obj/tests/%.o=$(BUILD)/tests/%)
+TEST_PROGRAMS   := $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(MODEL_PROGRAM)
+TEST_SCRIPTS    := $(wildcard tests/compile/*.sh)
+
+$(eval $(call stamp,tests,$$(CHECK_OBJ) $$(CMOCKA_HELP) $$(MODEL_OBJ)))
+
+$(BUILD)/obj/tests/%.o: FLAGS = $(if $(filter %.cpp,$<),-std=c++20 -DMP_DEBUG=$(DEBUG))
+
+$(BUILD)/tests/check-suite: $(CHECK_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CC) $(LINK_FLAGS) -o $@ $(CHECK_OBJ) -L$(BUILD) -lmempool $(CHECK_LIBS) -lpthread -Wl,-rpath,'$$ORIGIN/..'
+
+# A line "// link: FLAGS" in a unit test adds FLAGS, such as -Wl,--wrap=mmap.
+$(BUILD)/tests/cmocka/%: $(BUILD)/obj/tests/cmocka/%.o $(CMOCKA_HELP) $(BUILD)/libmempool.a $(BUILD)/tests.stamp
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< $(CMOCKA_HELP) $(BUILD)/libmempool.a \
+		$(shell sed -n 's,^// link: ,,p' tests/cmocka/$*.cpp) $(CMOCKA_LIBS) $(URCU_LIBS) -lpthread
+
+$(BUILD)/tests/model: $(MODEL_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(MODEL_OBJ) -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
+
+$(BUILD)/tests/stress/%: $(BUILD)/obj/tests/stress/%.o $(DEV_SO)
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/../..'
+
+TEST_OBJ := $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(MODEL_OBJ) $(STRESS_OBJ)
+.SECONDARY: $(TEST_OBJ)
+-include $(TEST_OBJ:.o=.d)
+
+# What the test scripts need to know; they build in scratch folders of their own.
+RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
+
+.PHONY: check tests run-tests stress asan ubsan tsan coverage
+tests: all $(TEST_PROGRAMS) ## build the test programs, and run none
+
+check: ## build everything and run both suites; installs what is missing
+	@CXX=$(CXX) CC=$(CC) tools/deps check
+	@$(SUBMAKE) tests
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests:
+	@$(RUN_TESTS) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+
+STRESS_SECONDS ?= 60
+stress: all $(STRESS_PROGRAMS) $(MODEL_PROGRAM) ## long random and threaded runs; STRESS_SECONDS=60 each, SEED= repeats one
+	@STRESS_SECONDS=$(STRESS_SECONDS) TEST_TIMEOUT=$$(($(STRESS_SECONDS) * 2 + 60)) \
+		$(RUN_TESTS) $(STRESS_PROGRAMS) $(MODEL_PROGRAM)
+
+# A sanitizer is another build in a folder of its own. Its suites leave out the
+# test scripts: those look at how the ordinary build was compiled and linked.
+SANITIZED = $(MAKE) --no-print-directory BUILD=$(BUILD)/$@ OPT=-O1 DEBUG=2 TEST_SCRIPTS= SANITIZER=$@
+SAN_FLAGS := -fno-omit-frame-pointer -fno-sanitize-recover=all
+ifdef SANITIZER
+export MEMPOOL_SANITIZER := $(SANITIZER)
+export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:allocator_may_return_null=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS  ?= suppressions=$(CURDIR)/tests/tsan.supp:second_deadlock_stack=1:die_after_fork=0
+endif
+asan: ## both suites under AddressSanitizer and LeakSanitizer
+	@$(SANITIZED) INSTRUMENT='-fsanitize=address $(SAN_FLAGS)' check
+ubsan: ## both suites under UndefinedBehaviorSanitizer
+	@$(SANITIZED) INSTRUMENT='-fsanitize=undefined $(SAN_FLAGS)' check
+tsan: ## both suites under ThreadSanitizer
+	@$(SANITIZED) INSTRUMENT='-fsanitize=thread $(SAN_FLAGS)' check
+
+COVERAGE_MIN ?= 90
+coverage: ## line coverage of mempool/ and reserve/ by both suites; fails under 90 %
+	@CXX=$(CXX) CC=$(CC) tools/deps coverage
+	@if [ -d $(BUILD)/coverage ]; then find $(BUILD)/coverage -name '*.gcda' -delete; fi
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage OPT=-O0 TEST_SCRIPTS= \
+		INSTRUMENT='--coverage -fprofile-update=atomic' check
+	@gcovr --root . --filter mempool/ --filter reserve/ --object-directory $(BUILD)/coverage \
+		--exclude-unreachable-branches --fail-under-line $(COVERAGE_MIN) $(BUILD)/coverage
