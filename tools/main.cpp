@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// main.cpp - the mempool command: one subcommand a job. Exit status 0: done; 1:
+// it failed, and stderr says why; 2: the command line is wrong.
+#include "tools/demo.hpp"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#ifndef MEMPOOL_VERSION
+#define MEMPOOL_VERSION "unknown"
+#endif
+
+namespace {
+
+constexpr int usage_error = 2;
+
+void add_demo(CLI::App &app, demo::options &wanted)
+{
+	CLI::App *demo = app.add_subcommand(
+		"demo", "Run a real daemon twice while its memory runs out: with malloc, and with a mempool");
+	demo->add_option("--input", wanted.input, "Log lines to send (default: this machine's own logs)")
+		->type_name("FILE");
+	demo->add_option("--messages", wanted.messages, "How many messages to send")
+		->capture_default_str()
+		->type_name("N")
+		->check(CLI::Range(uint64_t{300}, uint64_t{100000000}));
+	demo->add_option("--senders", wanted.senders, "How many threads send them")
+		->capture_default_str()
+		->type_name("N")
+		->check(CLI::Range(1U, 64U));
+	demo->add_option("--min-nr", wanted.min_nr, "Records that the pool keeps in reserve")
+		->capture_default_str()
+		->type_name("N")
+		->check(CLI::Range(1U, 32768U));
+	demo->add_flag("--json", wanted.json, "Print the figures as one JSON object");
+	demo->add_option("--keep", wanted.keep, "Leave what was written in this folder, which must be empty or new")
+		->type_name("DIR");
+	demo->add_option("--logd", wanted.logd, "The daemon to run (default: the one that came with this command)")
+		->type_name("FILE");
+}
+
+std::string message(const CLI::App *, const CLI::Error &e)
+{
+	return std::string("mempool: ") + e.what() +
+	       "\nmempool --help lists the commands; a command's own --help, its options\n";
+}
+
+void check_command(const CLI::App &app)
+{
+	const std::vector<std::string> unknown = app.remaining();
+	if (!unknown.empty())
+		throw CLI::ExtrasError("unknown " + std::string(unknown[0][0] == '-' ? "option" : "command") + " '" +
+					       unknown[0] + "'",
+				       CLI::ExitCodes::ExtrasError);
+	if (app.get_subcommands().empty())
+		throw CLI::RequiredError("a command is needed", CLI::ExitCodes::RequiredError);
+}
+
+int run(int argc, char **argv)
+{
+	CLI::App app("Work with libmempool: the Linux kernel's mempool in userspace", "mempool");
+	demo::options demo_wanted;
+	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
+	app.failure_message(message);
+	add_demo(app, demo_wanted);
+	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
+	try {
+		app.parse(argc, argv);
+		check_command(app);
+	} catch (const CLI::ParseError &e) {
+		return app.exit(e) == 0 ? 0 : usage_error;
+	}
+	return demo::run(demo_wanted);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	try {
+		return run(argc, argv);
+	} catch (const demo::failure &e) {
+		std::cerr << "mempool demo: " << e.what() << '\n';
+		return e.status;
+	} catch (const std::exception &e) {
+		std::cerr << "mempool: " << e.what() << '\n';
+		return 1;
+	}
+}
