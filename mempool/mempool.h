@@ -201,7 +201,7 @@ int mempool_resize(mempool_t *pool, int new_min_nr);
  * asks again at least every 5 s (PAR-12). Without it (GFP_ATOMIC, GFP_NOWAIT)
  * it never sleeps, and may return NULL with errno ENOMEM (PAR-13).
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
  * Return: the element, or NULL as said.
  */
 void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);
@@ -212,7 +212,8 @@ void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);
  * @gfp_mask: as for mempool_alloc().
  * @timeout_ns: the longest time to sleep, in ns; 0 does not sleep at all.
  *
- * Context: sleeps up to @timeout_ns, only with __GFP_DIRECT_RECLAIM.
+ * Context: sleeps up to @timeout_ns, only with __GFP_DIRECT_RECLAIM. Not for
+ * signal handlers yet.
  * Return: the element; NULL with errno ETIMEDOUT after the time, or ENOMEM
  * when @gfp_mask does not allow to sleep.
  */
@@ -222,7 +223,7 @@ void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t timeout_ns
  * mempool_alloc_preallocated() - an element from the reserve only (PAR-16).
  * @pool: the pool.
  *
- * Context: never sleeps.
+ * Context: never sleeps. Not for signal handlers yet.
  * Return: the element; NULL with errno ENOMEM when the reserve is empty.
  */
 void *mempool_alloc_preallocated(mempool_t *pool);
@@ -250,7 +251,7 @@ int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int count, unsign
  * While the reserve is not full, any freed element goes there, and sleepers
  * are woken; else to free_fn (PAR-21, PAR-24).
  *
- * Context: sleeps only if free_fn does.
+ * Context: sleeps only if free_fn does. Not for signal handlers yet.
  */
 void mempool_free(void *element, mempool_t *pool);
 
@@ -264,7 +265,7 @@ void mempool_free(void *element, mempool_t *pool);
  * were taken are left as they are; the caller owns only the rest, and hands
  * it to its backing.
  *
- * Context: never sleeps.
+ * Context: never sleeps. Not for signal handlers yet.
  * Return: how many were taken.
  */
 unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigned int count);

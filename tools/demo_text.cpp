@@ -29,7 +29,7 @@ std::string grouped(uint64_t number)
 {
 	std::string digits = std::to_string(number);
 	for (size_t at = digits.size(); at > 3; at -= 3)
-		digits.insert(at - 3, ",");
+		digits.insert(at - 3, 1, ',');
 	return digits;
 }
 

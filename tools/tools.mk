@@ -8,7 +8,7 @@ deps: ## install everything that building, testing and linting need
 
 lint: ## clang-format, clang-tidy, shellcheck, mandoc and the ranks of DESIGN.md
 	@CXX=$(CXX) CC=$(CC) tools/deps lint
-	@BUILD=$(BUILD) tools/lint
+	@BUILD=$(BUILD) CXX=$(CXX) tools/lint
 
 format: ## let clang-format lay out every source file
 	@tools/lint format

@@ -6,18 +6,20 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 LIBDIR  ?= $(PREFIX)/lib
 BINDIR  ?= $(PREFIX)/bin
+# `mempool demo` looks for its daemon here, next to BINDIR.
+LIBEXECDIR ?= $(PREFIX)/libexec/mempool
 MANDIR  ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include
 CMAKEDIR := $(LIBDIR)/cmake/mempool
 
 INSTALLED_HEADERS := $(wildcard mempool/*.h mempool/*.hpp mempool/linux/*.h)
 INSTALLED_MAN     := $(wildcard docs/man/*.[137])
-INSTALLED_FILES   := $(INSTALLED_HEADERS:%=$(INCLUDEDIR)/%) $(BINDIR)/mempool \
+INSTALLED_FILES   := $(INSTALLED_HEADERS:%=$(INCLUDEDIR)/%) $(BINDIR)/mempool $(LIBEXECDIR)/logd \
 		     $(addprefix $(LIBDIR)/,libmempool.so.$(VERSION) $(SONAME) libmempool.so libmempool.a pkgconfig/mempool.pc) \
 		     $(addprefix $(CMAKEDIR)/,mempoolConfig.cmake mempoolConfigVersion.cmake) \
 		     $(foreach page,$(INSTALLED_MAN),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 # Folders that are ours alone, inner ones first; uninstall removes them once they are empty.
-INSTALLED_DIRS    := $(INCLUDEDIR)/mempool/linux $(INCLUDEDIR)/mempool $(CMAKEDIR)
+INSTALLED_DIRS    := $(INCLUDEDIR)/mempool/linux $(INCLUDEDIR)/mempool $(CMAKEDIR) $(LIBEXECDIR)
 
 # The installed command knows nothing of the build tree.
 $(BUILD)/mempool-install: $(CMD_OBJ) $(DEV_SO) $(BUILD)/command.stamp
@@ -29,13 +31,14 @@ TEMPLATE = sed -e 's,@VERSION@,$(VERSION),g' -e 's,@PREFIX@,$(PREFIX),g' -e 's,@
 put = install -D -m $(1) $(2) $(DESTDIR)$(3)
 
 .PHONY: install uninstall
-install: lib $(if $(CMD_SRC),$(BUILD)/mempool-install) ## install under PREFIX (/usr/local), below DESTDIR
+install: lib $(if $(CMD_SRC),$(BUILD)/mempool-install $(BUILD)/examples/logd) ## install under PREFIX (/usr/local), below DESTDIR
 	$(foreach h,$(INSTALLED_HEADERS),$(call put,644,$(h),$(INCLUDEDIR)/$(h)) &&) true
 	$(call put,755,$(SO),$(LIBDIR)/libmempool.so.$(VERSION))
 	ln -sf libmempool.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmempool.so
 	$(call put,644,$(BUILD)/libmempool.a,$(LIBDIR)/libmempool.a)
 	$(if $(CMD_SRC),$(call put,755,$(BUILD)/mempool-install,$(BINDIR)/mempool))
+	$(if $(CMD_SRC),$(call put,755,$(BUILD)/examples/logd,$(LIBEXECDIR)/logd))
 	$(foreach m,$(INSTALLED_MAN),$(call put,644,$(m),$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) &&) true
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR)
 	$(TEMPLATE) mempool/packaging/mempool.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/mempool.pc

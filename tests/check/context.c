@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* context.c - where sleeping is forbidden: non-blocking regions and signal handlers (PAR-15). */
+/* context.c - where sleeping is forbidden: non-blocking regions (PAR-15). Signal handlers are in handlers.c. */
 #include "scripted.h"
-
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 
 static mempool_t pool;
 static void *taken[8];
-static void (*handler_body)(void);
 
 START_TEST(par_15_might_sleep_is_silent_outside)
 {
@@ -200,196 +194,6 @@ START_TEST(par_15_debug_sleep_reports_each_that_might)
 }
 END_TEST
 
-static void run_handler_body(int number)
-{
-	(void)number;
-	handler_body();
-}
-
-static void in_signal_handler(void (*body)(void), int flags)
-{
-	struct sigaction action;
-
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = run_handler_body;
-	action.sa_flags = flags;
-	handler_body = body;
-	ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-	ck_assert_int_eq(raise(SIGUSR1), 0);
-}
-
-static void just_might_sleep(void)
-{
-	might_sleep();
-}
-
-START_TEST(par_15_might_sleep_in_a_signal_handler)
-{
-	if (under("tsan"))
-		return;
-	in_signal_handler(just_might_sleep, 0);
-	expect_report(MEMPOOL_REPORT_BUG, __FILE__);
-	might_sleep();
-	ck_assert_int_eq(reports_pending(), 0);
-}
-END_TEST
-
-static void *handler_element;
-
-static void alloc_in_handler(void)
-{
-	handler_element = mempool_alloc(&pool, GFP_KERNEL);
-}
-
-START_TEST(par_15_sleeping_in_a_signal_handler_is_reported)
-{
-	struct worker w;
-
-	if (under("tsan"))
-		return;
-	scripted_pool(&pool, &bk, 1);
-	scripted_drain(&pool, &bk, taken);
-	worker_start(&w, free_when_asleep, NULL);
-	in_signal_handler(alloc_in_handler, 0);
-	worker_join(&w);
-	ck_assert_ptr_eq(handler_element, taken[0]);
-	expect_report(MEMPOOL_REPORT_BUG, "'scripted'");
-	mempool_free(handler_element, &pool);
-	scripted_exit(&pool, &bk);
-}
-END_TEST
-
-START_TEST(par_15_sleeping_on_an_alternate_signal_stack_is_reported)
-{
-	stack_t stack = {.ss_size = 1 << 18};
-
-	if (under("tsan"))
-		return;
-	stack.ss_sp = malloc(stack.ss_size);
-	ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
-	in_signal_handler(just_might_sleep, SA_ONSTACK);
-	expect_report(MEMPOOL_REPORT_BUG, __FILE__);
-	might_sleep();
-	stack.ss_flags = SS_DISABLE;
-	sigaltstack(&stack, NULL);
-	free(stack.ss_sp);
-}
-END_TEST
-
-static void alloc_atomic_in_handler(void)
-{
-	handler_element = mempool_alloc(&pool, GFP_ATOMIC);
-}
-
-START_TEST(par_15_atomic_in_a_signal_handler_is_welcome)
-{
-	ck_assert_int_eq(mempool_debug_set(MEMPOOL_DEBUG_SLEEP), 0);
-	scripted_pool(&pool, &bk, 1);
-	in_signal_handler(alloc_atomic_in_handler, 0);
-	ck_assert_ptr_eq(handler_element, bk.slots[1]);
-	mempool_free(handler_element, &pool);
-	scripted_exit(&pool, &bk);
-}
-END_TEST
-
-START_TEST(par_15_blocked_signals_are_not_a_handler)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &all, &before), 0);
-	might_sleep();
-	ck_assert_int_eq(reports_pending(), 0);
-	ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
-}
-END_TEST
-
-/* What a handler may always do, without the report function's or the scripted backing's locks in the way. */
-static atomic_int rounds_in_handler;
-
-static void take_and_give_back(void)
-{
-	void *element = mempool_alloc_preallocated(&pool);
-
-	if (element)
-		mempool_free(element, &pool);
-	element = mempool_alloc(&pool, GFP_ATOMIC);
-	if (element)
-		mempool_free(element, &pool);
-	atomic_fetch_add(&rounds_in_handler, 1);
-}
-
-static atomic_bool storm_over;
-
-static void *send_signals(void *target)
-{
-	int rounds = scale(20000);
-
-	for (int i = 0; i < rounds; i++) {
-		int before = atomic_load(&rounds_in_handler);
-
-		pthread_kill(*(pthread_t *)target, SIGUSR1);
-		/* One at a time. ThreadSanitizer delivers them when it likes. */
-		while (atomic_load(&rounds_in_handler) == before && !under("tsan"))
-			sched_yield();
-	}
-	atomic_store(&storm_over, true);
-	return NULL;
-}
-
-static void *give_four(gfp_t mask, void *first)
-{
-	int *left = first;
-
-	(void)mask;
-	return --*left >= 0 ? &left[*left + 1] : NULL;
-}
-
-static void ignore(void *element, void *data)
-{
-	(void)element;
-	(void)data;
-}
-
-/* The handler interrupts the same calls on the same pool, at any point; a lock held there hangs the child. */
-static int signal_storm(void *unused)
-{
-	static int elements[8] = {4};
-	struct sigaction action;
-	pthread_t self = pthread_self();
-	pthread_t sender;
-	int level;
-
-	(void)unused;
-	if (mempool_init(&pool, 4, give_four, ignore, elements))
-		return 1;
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = run_handler_body;
-	handler_body = take_and_give_back;
-	sigaction(SIGUSR1, &action, NULL);
-	if (pthread_create(&sender, NULL, send_signals, &self))
-		return 2;
-	while (!atomic_load(&storm_over)) {
-		void *element = mempool_alloc_preallocated(&pool);
-
-		if (element)
-			mempool_free(element, &pool);
-	}
-	pthread_join(sender, NULL);
-	level = mempool_curr_nr(&pool);
-	mempool_exit(&pool);
-	return level == 4 ? 0 : 3;
-}
-
-START_TEST(par_16_the_reserve_is_safe_in_signal_handlers)
-{
-	static struct child_result r;
-
-	child_run(&r, signal_storm, NULL);
-	ck_assert_exited(&r, 0);
-}
-END_TEST
-
 TCase *context_tests(void)
 {
 	TCase *tc = new_case("context");
@@ -405,11 +209,5 @@ TCase *context_tests(void)
 	tcase_add_test(tc, par_15_bulk_sleeping_in_a_region_is_reported_and_done);
 	tcase_add_test(tc, par_15_atomic_allocations_are_free_to_go);
 	tcase_add_test(tc, par_15_debug_sleep_reports_each_that_might);
-	tcase_add_test(tc, par_15_might_sleep_in_a_signal_handler);
-	tcase_add_test(tc, par_15_sleeping_in_a_signal_handler_is_reported);
-	tcase_add_test(tc, par_15_sleeping_on_an_alternate_signal_stack_is_reported);
-	tcase_add_test(tc, par_15_atomic_in_a_signal_handler_is_welcome);
-	tcase_add_test(tc, par_15_blocked_signals_are_not_a_handler);
-	tcase_add_test(tc, par_16_the_reserve_is_safe_in_signal_handlers);
 	return tc;
 }

@@ -7,22 +7,21 @@
  */
 #include "support.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static TCase *(*const cases[])(void) = {
-	life_tests,    attr_tests,       alloc_tests,   sleep_tests,  wake_tests,     timeout_tests,
-	context_tests, free_tests,       bulk_tests,    resize_tests, backings_tests, exhaust_tests,
-	slab_tests,    slab_debug_tests, kmalloc_tests, pages_tests,  flags_tests,    debug_tests,
-	poison_tests,  track_tests,      stats_tests,   walk_tests,   fork_tests,     threads_tests,
+	life_tests,    ending_tests,     attr_tests,    alloc_tests, sleep_tests,   wake_tests,     timeout_tests,
+	context_tests, handler_tests,    free_tests,    bulk_tests,  resize_tests,  backings_tests, exhaust_tests,
+	slab_tests,    slab_debug_tests, kmalloc_tests, pages_tests, flags_tests,   debug_tests,    poison_tests,
+	track_tests,   stats_tests,      walk_tests,    fork_tests,  threads_tests,
 };
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("check");
 	SRunner *runner;
+	Suite *suite;
 	ssize_t length;
 	int failed;
 
@@ -33,8 +32,13 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	program_path[length] = 0;
 
-	/* Tests choose their debug options themselves. */
-	unsetenv("MEMPOOL_DEBUG");
+	/* Tests choose their debug options themselves; the library may have read these when it was loaded. */
+	if (getenv("MEMPOOL_DEBUG")) {
+		unsetenv("MEMPOOL_DEBUG");
+		execv(program_path, argv);
+		return EXIT_FAILURE;
+	}
+	suite = suite_create("check");
 	for (int i = 0; i < LENGTH(cases); i++)
 		suite_add_tcase(suite, cases[i]());
 	runner = srunner_create(suite);

@@ -22,12 +22,14 @@
 
 /* The test cases, one per file; main.c strings them together. */
 TCase *life_tests(void);
+TCase *ending_tests(void);
 TCase *attr_tests(void);
 TCase *alloc_tests(void);
 TCase *sleep_tests(void);
 TCase *wake_tests(void);
 TCase *timeout_tests(void);
 TCase *context_tests(void);
+TCase *handler_tests(void);
 TCase *free_tests(void);
 TCase *bulk_tests(void);
 TCase *resize_tests(void);

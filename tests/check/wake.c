@@ -7,6 +7,9 @@
  */
 #include "scripted.h"
 
+#include <sched.h>
+#include <stdlib.h>
+
 #define SLEEPERS 8
 
 static mempool_t pool;
@@ -238,6 +241,113 @@ START_TEST(par_24_an_expired_sleeper_does_not_swallow_a_wake_up)
 }
 END_TEST
 
+static void *stolen;
+
+static void steal_from_the_woken(struct scripted *b, gfp_t mask)
+{
+	(void)mask;
+	if (!stolen && mempool_curr_nr(b->pool) == 2)
+		stolen = mempool_alloc_preallocated(b->pool);
+}
+
+START_TEST(par_24_who_must_sleep_again_leaves_the_rest_to_the_next)
+{
+	struct sleeper bulk = {.count = 2};
+	struct sleeper single = {0};
+
+	/*
+	 * Two elements come, and the bulk sleeper is woken for both; but before it looks, somebody takes one of them.
+	 * It sleeps again; the one that is left serves the single sleeper, whom nobody has woken yet.
+	 */
+	scripted_pool(&pool, &bk, 2);
+	scripted_drain(&pool, &bk, taken);
+	sleeper_start(&bulk, &pool);
+	wait_for_waiters(&pool, 1);
+	sleeper_start(&single, &pool);
+	wait_for_waiters(&pool, 2);
+	bk.on_alloc = steal_from_the_woken;
+	ck_assert_uint_eq(mempool_free_bulk(&pool, taken, 2), 2);
+	sleeper_join(&single);
+	ck_assert_uint_eq(stats_of(&pool).timeouts, 0);
+	ck_assert(!atomic_load(&bulk.done));
+	mempool_free(single.element, &pool);
+	mempool_free(stolen, &pool);
+	sleeper_join(&bulk);
+	woken_by_elements_only();
+	ck_assert_uint_eq(mempool_free_bulk(&pool, bulk.elems, 2), 2);
+	scripted_exit(&pool, &bk);
+}
+END_TEST
+
+/* A backing without a lock of its own: one element, and then nothing. */
+static atomic_int gave_one;
+static char the_one[64];
+
+static void *give_one(gfp_t mask, void *data)
+{
+	(void)mask;
+	(void)data;
+	return atomic_exchange_explicit(&gave_one, 1, memory_order_relaxed) ? NULL : the_one;
+}
+
+static void take_back(void *element, void *data)
+{
+	(void)element;
+	(void)data;
+}
+
+static atomic_int round_begun, round_done;
+
+static void allocate_each_round(void *arg)
+{
+	int rounds = *(int *)arg;
+	unsigned int spins = 0;
+
+	for (int i = 1; i <= rounds; i++) {
+		while (atomic_load(&round_begun) < i)
+			if (++spins % 1024 == 0)
+				sched_yield();
+		if (round_begun > rounds)
+			return;
+		if (mempool_alloc(&pool, GFP_KERNEL) != the_one)
+			abort();
+		atomic_store(&round_done, i);
+	}
+}
+
+START_TEST(par_24_no_wake_up_is_lost_on_the_way_to_sleep)
+{
+	int rounds = scale(50000);
+	struct worker w;
+	int i;
+
+	/*
+	 * The element comes back just while the other thread, which found nothing, is on its way to sleep; and it comes
+	 * once only, so that no later free makes good what was missed. The moment moves a little each round.
+	 */
+	ck_assert_int_eq(mempool_init(&pool, 1, give_one, take_back, NULL), 0);
+	ck_assert_ptr_eq(mempool_alloc_preallocated(&pool), the_one);
+	worker_start(&w, allocate_each_round, &rounds);
+	for (i = 1; i <= rounds && stats_of(&pool).timeouts == 0; i++) {
+		unsigned int spins = 0;
+
+		atomic_store(&round_begun, i);
+		for (volatile int delay = i % 400; delay > 0; delay--)
+			;
+		mempool_free(the_one, &pool);
+		while (atomic_load(&round_done) < i)
+			if (++spins % 1024 == 0)
+				sched_yield();
+	}
+	atomic_store(&round_begun, rounds + 1);
+	worker_join(&w);
+	if (!under("valgrind"))
+		ck_assert_uint_eq(stats_of(&pool).timeouts, 0);
+	mempool_free(the_one, &pool);
+	mempool_exit(&pool);
+}
+END_TEST
+
 TCase *wake_tests(void)
 {
 	TCase *tc = new_case("wake");
@@ -249,6 +359,8 @@ TCase *wake_tests(void)
 	tcase_add_test(tc, par_24_single_is_not_held_back_behind_a_bulk_sleeper);
 	tcase_add_test(tc, par_24_small_bulk_is_not_held_back_behind_a_large_one);
 	tcase_add_test(tc, par_24_bulk_served_leaves_the_rest_to_the_singles);
+	tcase_add_test(tc, par_24_who_must_sleep_again_leaves_the_rest_to_the_next);
+	tcase_add_test(tc, par_24_no_wake_up_is_lost_on_the_way_to_sleep);
 	tcase_add_test(tc, par_24_an_expired_sleeper_does_not_swallow_a_wake_up);
 	return tc;
 }

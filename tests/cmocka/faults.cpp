@@ -14,7 +14,6 @@
 #endif
 
 // Weak: this file is linked to the programs, too, that wrap nothing.
-// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 using atfork_fn = void();
 __attribute__((weak)) void *__real_mmap(void *at, size_t bytes, int access, int flags, int file, off_t offset);
@@ -26,7 +25,6 @@ int __wrap_munmap(void *at, size_t bytes);
 int __wrap_madvise(void *at, size_t bytes, int advice);
 int __wrap_pthread_atfork(atfork_fn *prepare, atfork_fn *parent, atfork_fn *child);
 }
-// NOLINTEND(bugprone-reserved-identifier)
 
 namespace mp::test {
 namespace {

@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 
 // Weak: this file is linked to the programs, too, that wrap nothing.
-extern "C" long __real_syscall(long number, ...) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier)
-extern "C" long __wrap_syscall(long number, ...);                       // NOLINT(bugprone-reserved-identifier)
+extern "C" long __real_syscall(long number, ...) __attribute__((weak));
+extern "C" long __wrap_syscall(long number, ...);
 
 namespace mp::test {
 namespace {
@@ -46,11 +46,10 @@ void count_wake(const void *word)
 
 futex_wait_call wait_call(const long (&arg)[6])
 {
-	const auto *until = reinterpret_cast<const timespec *>(arg[3]); // NOLINT(performance-no-int-to-ptr)
+	const auto *until = reinterpret_cast<const timespec *>(arg[3]);
 	const uint64_t ns = until == nullptr ? 0
 					     : static_cast<uint64_t>(until->tv_sec) * base::ns_per_s +
 						       static_cast<uint64_t>(until->tv_nsec);
-	// NOLINTNEXTLINE(performance-no-int-to-ptr)
 	return {reinterpret_cast<const void *>(arg[0]), static_cast<uint32_t>(arg[2]), until != nullptr, ns};
 }
 
@@ -113,7 +112,7 @@ extern "C" long __wrap_syscall(long number, ...)
 			return error != 0 ? -1 : 0;
 		}
 	} else if (number == SYS_futex && (arg[1] & FUTEX_CMD_MASK) == FUTEX_WAKE) {
-		count_wake(reinterpret_cast<const void *>(arg[0])); // NOLINT(performance-no-int-to-ptr)
+		count_wake(reinterpret_cast<const void *>(arg[0]));
 	}
 	return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }

@@ -48,7 +48,7 @@ template <reserve::element_store Store> class store_threads {
 	};
 
 	struct traffic {
-		explicit traffic(const char *name) : random(name), slots(total), larger(2 * total)
+		explicit traffic(const char *name) : random(name), slots(total), larger(size_t{2} * total)
 		{
 			store.init({slots.data(), total}, total);
 			for (int i = 0; i < total / 2; i++) {
@@ -63,16 +63,15 @@ template <reserve::element_store Store> class store_threads {
 
 		template <class Beside> void run(Beside beside)
 		{
-			std::vector<std::thread> running;
-			for (hand &h : hands)
-				running.emplace_back([this, &h, dice = random.split()]() mutable {
-					for (int i = 0; i < rounds(1'000'000); i++)
-						step(*this, h, static_cast<unsigned>(dice()));
-					busy.fetch_sub(1);
-				});
+			crew running;
+			running.start(threads, [this](int thread) {
+				std::mt19937_64 dice = random.split(thread);
+				for (int i = 0; i < rounds(1'000'000); i++)
+					step(*this, hands[thread], static_cast<unsigned>(dice()));
+				busy.fetch_sub(1);
+			});
 			beside(*this);
-			for (std::thread &t : running)
-				t.join();
+			running.join();
 		}
 
 		void assert_conserved();

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern "C" void __gcov_dump() __attribute__((weak)); // NOLINT(bugprone-reserved-identifier)
+extern "C" void __gcov_dump() __attribute__((weak));
 
 namespace mp::test {
 namespace {
@@ -61,7 +61,7 @@ int rounds(int native)
 	return sanitized() ? (native + 9) / 10 : native;
 }
 
-random_source::random_source(const char *test) : engine_(seed_for(test)) {}
+random_source::random_source(const char *test) : seed_(seed_for(test)), engine_(seed_) {}
 
 bool thread_sleeps(pid_t thread)
 {

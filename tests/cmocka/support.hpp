@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <string>
 #include <sys/types.h>
+#include <thread>
+#include <vector>
 
 namespace mp::test {
 
@@ -28,11 +30,36 @@ class random_source {
 	/// 0 to n - 1.
 	int below(int n) { return static_cast<int>(engine_() % static_cast<unsigned>(n)); }
 	bool coin() { return below(2) == 0; }
-	/// One for each thread, from the same seed.
-	std::mt19937_64 split() { return std::mt19937_64(engine_()); }
+	/// One for each thread, from the same seed. May be called in any thread.
+	std::mt19937_64 split(int thread) const
+	{
+		return std::mt19937_64(seed_ + 0x9e3779b97f4a7c15 * (static_cast<uint64_t>(thread) + 1));
+	}
 
       private:
+	uint64_t seed_;
 	std::mt19937_64 engine_;
+};
+
+/// Threads at work. Each start() adds some, which are told their number from 0.
+class crew {
+      public:
+	template <class Work> crew &start(int threads, Work work)
+	{
+		threads_.reserve(threads_.size() + static_cast<size_t>(threads));
+		for (int i = 0; i < threads; i++)
+			threads_.emplace_back(work, i);
+		return *this;
+	}
+	void join()
+	{
+		for (std::thread &t : threads_)
+			t.join();
+		threads_.clear();
+	}
+
+      private:
+	std::vector<std::thread> threads_;
 };
 
 /// Long, for what comes at once or is a failure.

@@ -202,7 +202,7 @@ void the_table_knows_pairs(void **)
 
 void *number(size_t n)
 {
-	return reinterpret_cast<void *>(n); // NOLINT(performance-no-int-to-ptr)
+	return reinterpret_cast<void *>(n);
 }
 
 void backings_know_how_many_bytes_may_be_written(void **)

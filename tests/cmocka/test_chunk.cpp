@@ -194,7 +194,7 @@ void every_slab_has_its_own_descriptor(void **)
 
 char *address(uint64_t bits)
 {
-	return reinterpret_cast<char *>(bits); // NOLINT(performance-no-int-to-ptr)
+	return reinterpret_cast<char *>(bits);
 }
 
 void the_pagemap_knows_units(void **)

@@ -10,9 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <thread>
 #include <unistd.h>
-#include <vector>
 
 #include "cmocka_cpp.hpp"
 
@@ -75,21 +73,19 @@ void sleepers_get_it_one_after_the_other(void **)
 	constexpr int count = 4;
 	std::atomic<pid_t> ids[count] = {};
 	std::atomic<int> got_it{0};
-	std::vector<std::thread> threads;
-	for (std::atomic<pid_t> &id : ids)
-		threads.emplace_back([&lock, &got_it, &id] {
-			id = gettid();
-			const std::lock_guard guard(lock);
-			got_it.fetch_add(1);
-		});
+	crew threads;
+	threads.start(count, [&](int thread) {
+		ids[thread] = gettid();
+		const std::lock_guard guard(lock);
+		got_it.fetch_add(1);
+	});
 	for (const std::atomic<pid_t> &id : ids)
 		assert_true(eventually([&id] { return id != 0 && thread_sleeps(id); }));
 	assert_int_equal(got_it.load(), 0);
 	assert_true(futex_waits() >= count);
 	lock.unlock();
 	assert_true(eventually([&got_it] { return got_it == count; }));
-	for (std::thread &t : threads)
-		t.join();
+	threads.join();
 }
 
 void lets_one_in_at_a_time(void **)
@@ -101,18 +97,14 @@ void lets_one_in_at_a_time(void **)
 	bool crowded = false;
 	constexpr unsigned long times = 100'000;
 	const auto each = static_cast<unsigned long>(rounds(times));
-	std::vector<std::thread> threads;
-	for (int t = 0; t < 8; t++)
-		threads.emplace_back([&] {
-			for (unsigned long i = 0; i < each; i++) {
-				const std::lock_guard guard(lock);
-				crowded |= ++inside != 1;
-				count++;
-				inside--;
-			}
-		});
-	for (std::thread &t : threads)
-		t.join();
+	crew().start(8, [&](int) {
+		      for (unsigned long i = 0; i < each; i++) {
+			      const std::lock_guard guard(lock);
+			      crowded |= ++inside != 1;
+			      count++;
+			      inside--;
+		      }
+	      }).join();
 	assert_int_equal(count, 8 * each);
 	assert_false(crowded);
 }

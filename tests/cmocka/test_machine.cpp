@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <limits>
 #include <sys/mman.h>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -166,17 +165,13 @@ void counters_are_added_up(void **)
 	void *zeroed = base::map_memory(stripes * counters::stripe_bytes);
 	counters c;
 	c.init(zeroed, stripes);
-	std::vector<std::thread> running;
 	const int each = rounds(100'000);
-	for (int t = 0; t < threads; t++)
-		running.emplace_back([&c, each] {
-			for (int i = 0; i < each; i++) {
-				c.add(0);
-				c.add(2, 5);
-			}
-		});
-	for (std::thread &t : running)
-		t.join();
+	crew().start(threads, [&c, each](int) {
+		      for (int i = 0; i < each; i++) {
+			      c.add(0);
+			      c.add(2, 5);
+		      }
+	      }).join();
 	assert_int_equal(c.sum(0), threads * each);
 	assert_int_equal(c.sum(1), 0);
 	assert_int_equal(c.sum(2), 5 * threads * each);

@@ -224,7 +224,8 @@ void creation_fails_with_each_element(void **)
 		assert_int_equal(mempool_init(&pool, count, counted_backing::alloc, counted_backing::free, &b),
 				 -ENOMEM);
 		assert_false(mempool_initialized(&pool));
-		assert_null(mempool_create(count, counted_backing::alloc, counted_backing::free, (b.calls = 0, &b)));
+		b.calls = 0;
+		assert_null(mempool_create(count, counted_backing::alloc, counted_backing::free, &b));
 		assert_int_equal(b.calls, n);
 		assert_int_equal(b.out, 0);
 	}
@@ -276,7 +277,8 @@ void stay_in_one_leaf()
 	void *probe = mmap(nullptr, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const uintptr_t left_bytes = reinterpret_cast<uintptr_t>(probe) % leaf_bytes;
 	if (left_bytes < plenty_bytes)
-		mmap(nullptr, left_bytes + PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		static_cast<void>(mmap(nullptr, left_bytes + PAGE_SIZE, PROT_NONE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
 }
 
 } // namespace

@@ -10,8 +10,6 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "cmocka_cpp.hpp"
 
@@ -180,9 +178,8 @@ void walkers_see_nothing_that_is_gone(void **)
 	thing last('b');
 	first.add(registry_kind::pool);
 	std::atomic<bool> done{false};
-	std::vector<std::thread> threads;
-	for (int i = 0; i < 2; i++)
-		threads.emplace_back([&done] { come_and_go(done); });
+	crew threads;
+	threads.start(2, [&done](int) { come_and_go(done); });
 	last.add(registry_kind::pool);
 	int gone = 0;
 	int short_walks = 0;
@@ -192,8 +189,7 @@ void walkers_see_nothing_that_is_gone(void **)
 		short_walks += names.find('a') == std::string::npos || names.find('b') == std::string::npos;
 	}
 	done = true;
-	for (std::thread &t : threads)
-		t.join();
+	threads.join();
 	assert_int_equal(gone, 0);
 	assert_int_equal(short_walks, 0); // nor miss what stays
 	assert_string_equal(walk(registry_kind::pool).c_str(), "ba");
@@ -244,19 +240,20 @@ void a_fork_in_the_middle_of_all(void **)
 {
 	std::atomic<bool> done{false};
 	std::atomic<bool> works{true};
-	std::vector<std::thread> threads;
-	threads.emplace_back([&done] { look_around(done); });
-	for (int i = 0; i < 2; i++)
-		threads.emplace_back([&] {
-			while (!done)
-				works = works && live_a_life();
-		});
+	crew threads;
+	threads.start(1, [&done](int) { look_around(done); });
+	threads.start(2, [&](int) {
+		while (!done)
+			works = works && live_a_life();
+	});
 	int worst = 0;
 	for (int i = 0; i < rounds(300) && worst == 0; i++)
-		worst = in_child([] { return live_a_life() && live_a_life() ? 0 : 1; });
+		worst = in_child([] {
+			const bool once = live_a_life();
+			return once && live_a_life() ? 0 : 1;
+		});
 	done = true;
-	for (std::thread &t : threads)
-		t.join();
+	threads.join();
 	assert_int_equal(worst, 0);
 	assert_true(works);
 }

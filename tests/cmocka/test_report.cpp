@@ -17,9 +17,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <thread>
+#include <numeric>
 #include <unistd.h>
-#include <vector>
 
 #include "cmocka_cpp.hpp"
 
@@ -43,9 +42,9 @@ std::atomic<int> allocations{0};
 #else
 #define COUNTS_ALLOCATIONS 1
 extern "C" {
-void *__libc_malloc(size_t bytes);             // NOLINT(bugprone-reserved-identifier)
-void *__libc_calloc(size_t n, size_t bytes);   // NOLINT(bugprone-reserved-identifier)
-void *__libc_realloc(void *old, size_t bytes); // NOLINT(bugprone-reserved-identifier)
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t n, size_t bytes);
+void *__libc_realloc(void *old, size_t bytes);
 void *malloc(size_t bytes)
 {
 	allocations++;
@@ -71,8 +70,8 @@ std::string written;
 int written_to = -1;
 } // namespace
 
-extern "C" ssize_t __real_write(int file, const void *text, size_t bytes); // NOLINT(bugprone-reserved-identifier)
-extern "C" ssize_t __wrap_write(int file, const void *text, size_t bytes)  // NOLINT(bugprone-reserved-identifier)
+extern "C" ssize_t __real_write(int file, const void *text, size_t bytes);
+extern "C" ssize_t __wrap_write(int file, const void *text, size_t bytes)
 {
 	if (write_script.empty())
 		return __real_write(file, text, bytes);
@@ -128,8 +127,8 @@ void shows_a_stack_of_old(void **)
 {
 	base::stack_trace trace;
 	trace.depth = 2;
-	trace.pc[0] = reinterpret_cast<void *>(0x1234); // NOLINT(performance-no-int-to-ptr)
-	trace.pc[1] = reinterpret_cast<void *>(0xabcd); // NOLINT(performance-no-int-to-ptr)
+	trace.pc[0] = reinterpret_cast<void *>(0x1234);
+	trace.pc[1] = reinterpret_cast<void *>(0xabcd);
 	catch_reports();
 	report(severity::bug).line("x").stack("freed by", trace).emit();
 	assert_string_equal(lines().c_str(), "mempool: BUG: x\nmempool:   freed by:\n"
@@ -139,8 +138,7 @@ void shows_a_stack_of_old(void **)
 void marks_the_wrong_byte(void **)
 {
 	uint8_t bytes[20];
-	for (uint8_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = i;
+	std::iota(std::begin(bytes), std::end(bytes), uint8_t{0});
 	const struct {
 		size_t size;
 		size_t offset;
@@ -327,11 +325,7 @@ void the_first_time_is_once(void **)
 	for (int round = 0; round < 200; round++) {
 		std::atomic<bool> given{false};
 		std::atomic<int> firsts{0};
-		std::vector<std::thread> threads;
-		for (int t = 0; t < 3; t++)
-			threads.emplace_back([&] { firsts += base::first_time(given) ? 1 : 0; });
-		for (std::thread &t : threads)
-			t.join();
+		crew().start(3, [&](int) { firsts += base::first_time(given) ? 1 : 0; }).join();
 		assert_int_equal(firsts.load(), 1);
 		assert_false(base::first_time(given));
 	}

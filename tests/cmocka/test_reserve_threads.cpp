@@ -74,7 +74,7 @@ class bed {
       public:
 	using morning = std::function<void(sleeper &)>;
 
-	bed(fixture &f, int need, morning then = {})
+	bed(fixture &f, int need, const morning &then = {})
 		: thread_([this, &f, need, then] {
 			  sleeper s(f.reserve);
 			  id = gettid();
@@ -312,18 +312,15 @@ void no_wake_is_lost_in_a_crowd(void **)
 	fixture f(2);
 	f.give(2);
 	std::atomic<bool> lost{false};
-	std::vector<std::thread> crowd;
-	for (int t = 0; t < 6; t++)
-		crowd.emplace_back([&f, &lost, need = 1 + t % 2] {
-			for (int i = 0; i < rounds(20'000) && !lost; i++) {
-				if (!take_patiently(f, need))
-					lost = true;
-				for (int n = 0; n < need; n++)
-					f.reserve.give(entry());
-			}
-		});
-	for (std::thread &t : crowd)
-		t.join();
+	crew().start(6, [&f, &lost](int thread) {
+		      const int need = 1 + thread % 2;
+		      for (int i = 0; i < rounds(20'000) && !lost; i++) {
+			      if (!take_patiently(f, need))
+				      lost = true;
+			      for (int n = 0; n < need; n++)
+				      f.reserve.give(entry());
+		      }
+	      }).join();
 	assert_false(lost);
 	assert_int_equal(f.reserve.store().level(), 2);
 	assert_int_equal(f.reserve.waiting(), 0);
@@ -340,7 +337,7 @@ void no_wake_is_lost_to_the_impatient(void **)
 	std::thread impatient([&] {
 		for (unsigned i = 0; !done; i++) {
 			sleeper s(f.reserve);
-			s.sleep(1, base::deadline_after(i % 64 * 1000));
+			s.sleep(1, base::deadline_after(uint64_t{1000} * (i % 64)));
 		}
 	});
 	std::thread taker([&] {

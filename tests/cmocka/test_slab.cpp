@@ -12,7 +12,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include "cmocka_cpp.hpp"
@@ -292,25 +291,22 @@ void threads_share_a_cache(void **)
 	random_source random("threads_share_a_cache");
 	cache c(48);
 	std::atomic<int> wrong{0};
-	std::vector<std::thread> threads;
-	for (int t = 0; t < 4; t++)
-		threads.emplace_back([&c, &wrong, dice = random.split()]() mutable {
-			std::vector<void **> mine; // each object holds its own address
-			for (int i = 0; i < rounds(100'000) || !mine.empty(); i++) {
-				if (i < rounds(100'000) && (mine.empty() || dice() % 2 == 0)) {
-					auto **object = static_cast<void **>(c.alloc());
-					*object = object;
-					mine.push_back(object);
-				} else {
-					std::swap(mine[dice() % mine.size()], mine.back());
-					wrong += *mine.back() == mine.back() ? 0 : 1;
-					c.free(mine.back());
-					mine.pop_back();
-				}
-			}
-		});
-	for (std::thread &t : threads)
-		t.join();
+	crew().start(4, [&](int thread) {
+		      std::mt19937_64 dice = random.split(thread);
+		      std::vector<void **> mine; // each object holds its own address
+		      for (int i = 0; i < rounds(100'000) || !mine.empty(); i++) {
+			      if (i < rounds(100'000) && (mine.empty() || dice() % 2 == 0)) {
+				      auto **object = static_cast<void **>(c.alloc());
+				      *object = object;
+				      mine.push_back(object);
+			      } else {
+				      std::swap(mine[dice() % mine.size()], mine.back());
+				      wrong += *mine.back() == mine.back() ? 0 : 1;
+				      c.free(mine.back());
+				      mine.pop_back();
+			      }
+		      }
+	      }).join();
 	assert_int_equal(wrong.load(), 0);
 	c.assert_lists(0, 1, 0);
 	assert_int_equal(c.stats().objects, 0);

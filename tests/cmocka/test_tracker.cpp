@@ -7,8 +7,6 @@
 #include "mempool/watch/tracker.hpp"
 
 #include <atomic>
-#include <thread>
-#include <vector>
 
 #include "cmocka_cpp.hpp"
 
@@ -22,7 +20,7 @@ namespace {
 /// Elements are only numbers to the tracker. These differ in their upper bits, too.
 const void *element(unsigned n, size_t apart = 64)
 {
-	return reinterpret_cast<const void *>(0x7000'0000'0000 + n * apart); // NOLINT(performance-no-int-to-ptr)
+	return reinterpret_cast<const void *>(0x7000'0000'0000 + n * apart);
 }
 
 struct fixture {
@@ -150,19 +148,15 @@ void threads_share_it(void **)
 {
 	fixture f;
 	std::atomic<int> wrong{0};
-	std::vector<std::thread> threads;
-	for (unsigned t = 0; t < 4; t++)
-		threads.emplace_back([&f, &wrong, t] {
-			base::stack_trace by;
-			for (unsigned i = 0; i < static_cast<unsigned>(rounds(5000)); i++) {
-				const void *e = element(4 * i + t);
-				f.t.note_alloc(e);
-				wrong += f.t.note_free(e, by) == verdict::fine ? 0 : 1;
-				wrong += f.t.note_free(e, by) == verdict::double_free ? 0 : 1;
-			}
-		});
-	for (std::thread &t : threads)
-		t.join();
+	crew().start(4, [&](int thread) {
+		      base::stack_trace by;
+		      for (unsigned i = 0; i < static_cast<unsigned>(rounds(5000)); i++) {
+			      const void *e = element(4 * i + static_cast<unsigned>(thread));
+			      f.t.note_alloc(e);
+			      wrong += f.t.note_free(e, by) == verdict::fine ? 0 : 1;
+			      wrong += f.t.note_free(e, by) == verdict::double_free ? 0 : 1;
+		      }
+	      }).join();
 	assert_int_equal(wrong.load(), 0);
 	assert_int_equal(f.out(), 0);
 	f.t.destroy();
