@@ -37,8 +37,9 @@ template <reserve::element_store Store> class store_threads {
 
       private:
 	static constexpr int threads = 4;
-	static constexpr int total = 48;    // entries, half of them inside at the start
-	static constexpr int hand_most = 8; // entries that one thread holds at most
+	static constexpr int target = 8;    // of the store, which is now empty, now full:
+	static constexpr int total = 12;    // entries there are, the rest is in hands
+	static constexpr int hand_most = 8; // that one thread holds at most
 
 	struct hand {
 		stamped *entries[hand_most];
@@ -48,9 +49,9 @@ template <reserve::element_store Store> class store_threads {
 	};
 
 	struct traffic {
-		explicit traffic(const char *name) : random(name), slots(total), larger(size_t{2} * total)
+		explicit traffic(const char *name) : random(name), slots(target), larger(size_t{2} * target)
 		{
-			store.init({slots.data(), total}, total);
+			store.init({slots.data(), target}, target);
 			for (int i = 0; i < total / 2; i++) {
 				all[i].inside = true;
 				assert_true(store.give(&all[i]));
@@ -81,7 +82,7 @@ template <reserve::element_store Store> class store_threads {
 		std::vector<void *> larger;
 		Store store;
 		stamped all[total];
-		hand hands[threads];
+		hand hands[threads + 1]; // the last one's is who resizes
 		std::atomic<int> busy{threads};
 	};
 
@@ -161,24 +162,21 @@ template <reserve::element_store Store> class store_threads {
 	/// Shrinks and grows, through both arrays, for as long as there is traffic.
 	static void resize_until_done(traffic &t)
 	{
-		hand surplus;
+		hand &surplus = t.hands[threads];
 		bool in_larger = false;
 		while (t.busy.load() > 0) {
 			while (surplus.count < hand_most) {
-				void *entry = t.store.take_above(total / 4);
+				void *entry = t.store.take_above(target / 2);
 				if (entry == nullptr)
 					break;
 				took(surplus, entry);
 			}
-			reserve::slot_array other = {in_larger ? t.slots.data() : t.larger.data(),
-						     in_larger ? total : 2 * total};
-			t.store.grow(other, total);
+			const reserve::slot_array other = {in_larger ? t.slots.data() : t.larger.data(),
+							   in_larger ? target : 2 * target};
+			t.store.grow(other, target);
 			in_larger = !in_larger;
-			while (surplus.count > 0)
-				give_one(t, surplus);
+			give_some(t, surplus);
 		}
-		t.hands[0].wrong += surplus.wrong;
-		t.hands[0].visits += surplus.visits;
 	}
 };
 
