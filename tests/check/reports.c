@@ -7,6 +7,7 @@
  */
 #include "support.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,13 @@ static unsigned int kept_count(void)
 {
 	unsigned int nr = atomic_load(&kept_nr);
 
-	return nr < REPORTS_MAX ? nr : REPORTS_MAX;
+	if (nr > REPORTS_MAX)
+		nr = REPORTS_MAX;
+	/* A slot that is claimed is about to be written by another thread. */
+	for (unsigned int i = 0; i < nr; i++)
+		while (!atomic_load(&kept[i].complete))
+			sched_yield();
+	return nr;
 }
 
 static const char *first_pending(void)

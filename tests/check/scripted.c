@@ -31,9 +31,10 @@ void *scripted_alloc(gfp_t gfp_mask, void *pool_data)
 {
 	struct scripted *b = pool_data;
 	void *element = NULL;
+	void (*on_alloc)(struct scripted *, gfp_t) = __atomic_load_n(&b->on_alloc, __ATOMIC_ACQUIRE);
 
-	if (b->on_alloc)
-		b->on_alloc(b, gfp_mask);
+	if (on_alloc)
+		on_alloc(b, gfp_mask);
 	pthread_mutex_lock(&b->lock);
 	if (may_give(b))
 		element = take_slot(b);

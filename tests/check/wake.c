@@ -265,7 +265,7 @@ START_TEST(par_24_who_must_sleep_again_leaves_the_rest_to_the_next)
 	wait_for_waiters(&pool, 1);
 	sleeper_start(&single, &pool);
 	wait_for_waiters(&pool, 2);
-	bk.on_alloc = steal_from_the_woken;
+	__atomic_store_n(&bk.on_alloc, steal_from_the_woken, __ATOMIC_RELEASE); /* sleepers read it */
 	ck_assert_uint_eq(mempool_free_bulk(&pool, taken, 2), 2);
 	sleeper_join(&single);
 	ck_assert_uint_eq(stats_of(&pool).timeouts, 0);
