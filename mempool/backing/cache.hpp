@@ -14,7 +14,7 @@
 
 #include "mempool/backing/layout.hpp"
 #include "mempool/backing/slab.hpp"
-#include "mempool/watch/counters.hpp"
+#include "reserve/base/counters.hpp"
 #include "mempool/watch/registry.hpp"
 
 #include "reserve/base/lock.hpp"
@@ -30,7 +30,7 @@ struct kmem_cache {
 	void (*ctor)(void *);
 	char name[KMEM_CACHE_NAME_MAX];
 
-	mp::watch::striped_counters<field_count> counters;
+	mp::base::striped_counters<field_count> counters;
 	mp::watch::registry_entry registered;
 	size_t control_bytes; // of the block that this structure lies in
 

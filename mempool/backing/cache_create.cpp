@@ -16,7 +16,7 @@
 namespace mp::backing {
 namespace {
 
-using counters_t = watch::striped_counters<kmem_cache::field_count>;
+using counters_t = base::striped_counters<kmem_cache::field_count>;
 
 void freeze(void *cache)
 {

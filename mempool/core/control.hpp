@@ -12,7 +12,7 @@
 
 #include "mempool/backing/ready_made.hpp"
 #include "mempool/mempool.h"
-#include "mempool/watch/counters.hpp"
+#include "reserve/base/counters.hpp"
 #include "mempool/watch/registry.hpp"
 #include "mempool/watch/tracker.hpp"
 
@@ -42,7 +42,7 @@ enum field : unsigned {
 } // namespace mp::core
 
 struct mempool_control {
-	using counters_t = mp::watch::striped_counters<mp::core::field_count>;
+	using counters_t = mp::base::striped_counters<mp::core::field_count>;
 
 	mp::core::pool_reserve reserve;
 	counters_t counters;

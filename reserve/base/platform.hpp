@@ -13,3 +13,11 @@
 #ifndef MP_TSAN
 #define MP_TSAN 0
 #endif
+
+// glibc 2.35 and later register restartable sequences. ThreadSanitizer does not
+// see into them, so its builds do without.
+#if (defined(__x86_64__) || defined(__aarch64__)) && __has_include(<sys/rseq.h>) && !MP_TSAN
+#define MP_RSEQ 1
+#else
+#define MP_RSEQ 0
+#endif

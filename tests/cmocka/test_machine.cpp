@@ -5,7 +5,7 @@
 #include "faults.hpp"
 #include "support.hpp"
 
-#include "mempool/watch/counters.hpp"
+#include "reserve/base/counters.hpp"
 
 #include "reserve/base/mapping.hpp"
 #include "reserve/pinned.hpp"
@@ -157,10 +157,10 @@ void the_clock_goes_on_and_has_an_end(void **)
 
 void counters_are_added_up(void **)
 {
-	using counters = watch::striped_counters<3>;
+	using counters = base::striped_counters<3>;
 	constexpr int threads = 4;
 	const unsigned stripes = counters::stripes_wanted();
-	assert_true(stripes >= 1 && (stripes & (stripes - 1)) == 0);
+	assert_true(stripes >= 2); // a CPU's, and nobody's
 	assert_int_equal(counters::stripe_bytes % base::cache_line_bytes, 0);
 	void *zeroed = base::map_memory(stripes * counters::stripe_bytes);
 	counters c;

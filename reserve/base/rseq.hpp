@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+//
+// rseq.hpp - restartable sequences: short sections on the current CPU's own
+// memory, which the kernel starts over when the thread is preempted, migrated
+// or interrupted by a signal in their middle. They need no locked instruction.
+//
+// glibc registers each thread's area. Where it did not (valgrind, qemu-user,
+// GLIBC_TUNABLES=glibc.pthread.rseq=0, other processors, ThreadSanitizer's
+// builds) rseq_usable() is false and every section fails: callers then go the
+// portable way.
+//
+// Race table:
+//   section / section on one CPU's memory   the kernel
+//   section / another CPU                   nothing: take the memory away first,
+//                                           then rseq_fence()
+// Context: any, signal handlers included.
+#pragma once
+
+#include "reserve/base/rseq_stack.hpp"
+
+#if MP_RSEQ && defined(__x86_64__)
+#include "reserve/base/rseq_x86_64.hpp"
+#elif MP_RSEQ && defined(__aarch64__)
+#include "reserve/base/rseq_aarch64.hpp"
+#else
+#include "reserve/base/rseq_none.hpp"
+#endif
+
+namespace mp::base {
+
+/// When it returns true, every section that was running on any CPU has ended
+/// or started over. False where the kernel will not (older than 5.10, or a
+/// filter of system calls). Costs some microseconds, and more on more CPUs.
+[[nodiscard]] bool rseq_fence();
+
+} // namespace mp::base

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// rseq_announced.cpp - the sections with a pause before their last instruction. See
+// rseq_stretched.hpp.
+#if defined(__x86_64__)
+#define MP_RSEQ_ARM "\tmovq %[cpu], %%fs:8(%[area])\n"
+#define MP_RSEQ_STRETCH "\t.rept 60\n\tpause\n\t.endr\n"
+#elif defined(__aarch64__)
+#define MP_RSEQ_ARM "\tstr %[cpu], [%[area], #8]\n"
+#define MP_RSEQ_STRETCH "\t.rept 60\n\tisb\n\t.endr\n"
+#endif
+#include "rseq_stretched.hpp"
+
+namespace mp::test {
+
+const stack_sections announced = {
+	[](const base::rseq_cpus &cpus) { return base::rseq_pop(cpus); },
+	[](const base::rseq_cpus &cpus, void *entry) { return base::rseq_push(cpus, entry); },
+	[](void *memory, unsigned shift, unsigned cpus, uint64_t n) { return base::rseq_add(memory, shift, cpus, n); },
+};
+
+} // namespace mp::test
