@@ -124,13 +124,46 @@ void free_chain(kmem_cache &cache, slab *chain)
 
 } // namespace
 
-size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out)
+namespace {
+
+/// With the lock: objects that handlers freed go to their slabs.
+void collect_deferred(kmem_cache &cache)
 {
+	if (cache.deferred.load(std::memory_order_relaxed) == nullptr) [[likely]]
+		return;
+	// acquire: pairs with the release in defer(), ORD-10
+	void *object = cache.deferred.exchange(nullptr, std::memory_order_acquire);
+	while (object != nullptr) {
+		void *next = link_of(cache, object);
+		give_to_slab(cache, *block_at(object).in_slab, object);
+		object = next;
+	}
+}
+
+/// In a handler that may not take the lock. The list is only ever emptied
+/// whole, so an address that comes back cannot mislead the exchange.
+void defer(kmem_cache &cache, void *object)
+{
+	void *first = cache.deferred.load(std::memory_order_relaxed);
+	do {
+		link_of(cache, object) = first;
+		// release: pairs with the acquire in collect_deferred(), ORD-10
+	} while (!cache.deferred.compare_exchange_weak(first, object, std::memory_order_release,
+						       std::memory_order_relaxed));
+}
+
+size_t take(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out, unsigned slabs_to_add)
+{
+	if (base::holds_locks()) [[unlikely]] {
+		errno = ENOMEM;
+		return 0;
+	}
 	size_t taken = 0;
 	slab *fresh = nullptr;
 	for (;;) {
 		{
 			const std::lock_guard guard(cache.lock);
+			collect_deferred(cache);
 			if (fresh != nullptr)
 				cache.lists[kmem_cache::empty].add(*fresh);
 			while (taken < out.size()) {
@@ -142,12 +175,40 @@ size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out)
 				taken += take_from_slab(cache, *s, out.subspan(taken));
 			}
 		}
-		if (taken == out.size())
+		if (taken == out.size() || slabs_to_add == 0)
 			return taken;
+		slabs_to_add--;
 		fresh = new_slab(cache, gfp_mask); // not under the lock: it may map memory
 		if (fresh == nullptr)
 			return taken;
 	}
+}
+
+/// The slab of an object that is given back; nullptr, after a report, when it
+/// lies in none of the cache's.
+slab *slab_for(kmem_cache &cache, const void *object)
+{
+	const block_info info = block_at(object);
+	if (info.what == block_info::kind::slab && info.in_slab->cache == &cache) [[likely]]
+		return info.in_slab;
+	base::report(base::severity::bug)
+		.line("freed to the wrong cache: %p", object)
+		.line("cache '%s'; the address lies in no slab of it", cache.name)
+		.emit();
+	return nullptr;
+}
+
+} // namespace
+
+size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out)
+{
+	return take(cache, gfp_mask, out, UINT32_MAX);
+}
+
+size_t take_some_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out)
+{
+	const size_t taken = take(cache, gfp_mask, out, 0);
+	return taken > 0 ? taken : take(cache, gfp_mask, out, 1);
 }
 
 void put_objects(kmem_cache &cache, std::span<void *const> objects)
@@ -155,11 +216,18 @@ void put_objects(kmem_cache &cache, std::span<void *const> objects)
 	// One empty slab stays: a load around a slab's border would otherwise take
 	// and give pages all the time.
 	constexpr unsigned empty_kept = 1;
+	if (base::holds_locks()) [[unlikely]] {
+		for (void *object : objects)
+			defer(cache, object);
+		return;
+	}
 	slab *surplus = nullptr;
 	{
 		const std::lock_guard guard(cache.lock);
+		collect_deferred(cache);
 		for (void *object : objects)
-			give_to_slab(cache, *block_at(object).in_slab, object);
+			if (slab *s = slab_for(cache, object))
+				give_to_slab(cache, *s, object);
 		surplus = detach_empty(cache, empty_kept);
 	}
 	free_chain(cache, surplus);
@@ -176,6 +244,11 @@ void free_object(kmem_cache &cache, void *object)
 {
 	if (cache.debugging() && !debug_check_free(cache, object)) [[unlikely]]
 		return;
+	if (cache.sheaves.serving()) [[likely]] {
+		if (!cache.sheaves.give(object)) [[unlikely]]
+			cache.sheaves.free_slow(object);
+		return;
+	}
 	cache.counters.add(kmem_cache::frees);
 	put_objects(cache, {&object, 1});
 }
@@ -205,6 +278,16 @@ bool check_owner(const kmem_cache &cache, const void *object)
 	return false;
 }
 
+/// Objects that are the cache's: this CPU's sheaf is filled up, the rest goes to the slabs in one go.
+void free_run(kmem_cache &cache, std::span<void *const> objects)
+{
+	const std::span<void *const> rest = objects.subspan(cache.sheaves.give_run(objects));
+	if (rest.empty())
+		return;
+	cache.counters.add(kmem_cache::frees, rest.size());
+	put_objects(cache, rest);
+}
+
 void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
 {
 	if (cache.debugging()) [[unlikely]]
@@ -221,12 +304,17 @@ extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
 	if (watch::watching()) [[unlikely]]
 		watch::check_may_alloc(gfp_flags, "kmem_cache_alloc", s->name);
-	void *object = nullptr;
-	if (take_objects(*s, gfp_flags, {&object, 1}) == 0) [[unlikely]] {
+	void *object = s->sheaves.take();
+	if (object == nullptr) [[unlikely]] {
+		if (s->sheaves.serving())
+			object = s->sheaves.alloc_slow(gfp_flags);
+		else if (take_objects(*s, gfp_flags, {&object, 1}) == 1)
+			s->counters.add(kmem_cache::allocs);
+	}
+	if (object == nullptr) [[unlikely]] {
 		s->counters.add(kmem_cache::failures);
 		return nullptr; // errno is set by the page layer
 	}
-	s->counters.add(kmem_cache::allocs);
 	return prepare_object(*s, object, gfp_flags);
 }
 
@@ -241,14 +329,21 @@ extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
 	if (watch::watching()) [[unlikely]]
 		watch::check_may_alloc(gfp_flags, "kmem_cache_alloc_bulk", s->name);
-	const size_t taken = nr > INT32_MAX ? 0 : take_objects(*s, gfp_flags, {p, nr});
-	if (taken < nr) {
-		put_objects(*s, {p, taken});
+	if (nr > INT32_MAX) {
 		s->counters.add(kmem_cache::failures);
 		errno = ENOMEM;
 		return 0;
 	}
-	s->counters.add(kmem_cache::allocs, nr);
+	// What lies ready on this CPU, then the rest from the slabs in one go.
+	const size_t ready = s->sheaves.take_run({p, nr});
+	const size_t taken = take_objects(*s, gfp_flags, {p + ready, nr - ready});
+	s->counters.add(kmem_cache::allocs, taken);
+	if (ready + taken < nr) {
+		free_run(*s, {p, ready + taken});
+		s->counters.add(kmem_cache::failures);
+		errno = ENOMEM;
+		return 0;
+	}
 	for (size_t i = 0; i < nr; i++)
 		prepare_object(*s, p[i], gfp_flags);
 	return static_cast<int>(nr);
@@ -256,16 +351,30 @@ extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size
 
 extern "C" void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 {
-	for (size_t i = 0; i < nr; i++)
-		kmem_cache_free(s, p[i]);
+	if (!s->sheaves.serving()) {
+		for (size_t i = 0; i < nr; i++)
+			kmem_cache_free(s, p[i]);
+		return;
+	}
+	// In runs of objects that are what they should be: the others are reported, and left.
+	size_t start = 0;
+	for (size_t i = 0; i <= nr; i++) {
+		if (i < nr && p[i] != nullptr && check_owner(*s, p[i]))
+			continue;
+		free_run(*s, {p + start, i - start});
+		start = i + 1;
+	}
 }
 
 extern "C" int kmem_cache_shrink(struct kmem_cache *s)
 {
 	slab *chain = nullptr;
 	bool some_left = false;
+	// Where the kernel lets us not stop the other CPUs, what lies in their sheaves stays.
+	static_cast<void>(s->sheaves.flush());
 	{
 		const std::lock_guard guard(s->lock);
+		collect_deferred(*s);
 		chain = detach_empty(*s, 0);
 		some_left = s->lists[kmem_cache::partial].count() + s->lists[kmem_cache::full].count() > 0;
 	}

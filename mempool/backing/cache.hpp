@@ -2,22 +2,25 @@
 //
 // cache.hpp - struct kmem_cache: slabs of one kind, in three lists.
 //
-// take_objects() and put_objects() move runs of objects between slabs and a
-// caller, under one taking of the lock: the seam at which per-CPU sheaves are
-// to be refilled and flushed.
+// Users meet its sheaves first (sheaves.hpp). take_objects() and put_objects()
+// move runs of objects between the slabs and a sheaf or a caller, under one
+// taking of the lock.
 //
 // Owner of the state: the cache. Race table:
+//   alloc, free / the same                         see sheaves.hpp
 //   take_objects, put_objects, shrink / the same   the lock
+//   put_objects in a signal handler / anything     a lock-free list, if the lock may be held by whom it interrupted
 //   destroy / anything                             the caller's mistake
 //   statistics / anything                          atomic counters
 #pragma once
 
 #include "mempool/backing/layout.hpp"
+#include "mempool/backing/sheaves.hpp"
 #include "mempool/backing/slab.hpp"
-#include "reserve/base/counters.hpp"
 #include "mempool/watch/registry.hpp"
+#include "reserve/base/counters.hpp"
 
-#include "reserve/base/lock.hpp"
+#include "reserve/base/counted_lock.hpp"
 
 #include <span>
 
@@ -25,28 +28,35 @@ struct kmem_cache {
 	enum field : unsigned { allocs, frees, failures, field_count };
 	enum list : unsigned { partial, empty, full, list_count };
 
+	mp::backing::sheaves sheaves; // serves nobody in a debugging cache, whose every object is looked at
+
 	mp::backing::slot_layout layout;
 	slab_flags_t flags;
 	void (*ctor)(void *);
 	char name[KMEM_CACHE_NAME_MAX];
 
-	mp::base::striped_counters<field_count> counters;
+	mp::base::striped_counters<field_count> counters; // of what did not go through a sheaf
 	mp::watch::registry_entry registered;
 	size_t control_bytes; // of the block that this structure lies in
 
-	mp::base::adaptive_lock lock;
+	mp::base::counted_lock lock;
 	mp::backing::slab_list lists[list_count];
+	std::atomic<void *> deferred; // objects that a handler freed, linked as in a slab
 
 	bool debugging() const { return layout.record_offset != 0; }
 };
 
 namespace mp::backing {
 
-/// Takes up to out.size() objects; says how many. A constructor has run on
-/// them; debug data is not looked at.
+/// Takes out.size() objects from the slabs, or as many as can be had; says how
+/// many. A constructor has run on them; debug data is not looked at. None for a
+/// signal handler that interrupted a lock's holder.
 size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
 
-/// Takes objects of this cache back; each must lie in one of its slabs.
+/// As take_objects(), but adds no more than one slab to the cache.
+size_t take_some_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
+
+/// Takes objects of this cache back to their slabs; one that lies in none is reported, and left.
 void put_objects(kmem_cache &cache, std::span<void *const> objects);
 
 /// Does an object of the cache start at this address in one of its slabs?
@@ -54,6 +64,9 @@ bool is_object(const kmem_cache &cache, const block_info &info, const void *addr
 
 /// kmem_cache_free() for what the caller has found to be an object of the cache.
 void free_object(kmem_cache &cache, void *object);
+
+/// A cache without sheaves and without debugging, for the sheaves.
+kmem_cache *create_plain_cache(const char *name, unsigned size_bytes);
 
 /// kmem_cache_create() for kmalloc, whose alignments go beyond a page.
 kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_bytes, slab_flags_t flags,

@@ -20,15 +20,18 @@ using counters_t = base::striped_counters<kmem_cache::field_count>;
 
 void freeze(void *cache)
 {
+	static_cast<kmem_cache *>(cache)->sheaves.freeze();
 	static_cast<kmem_cache *>(cache)->lock.lock();
 }
 void thaw(void *cache)
 {
 	static_cast<kmem_cache *>(cache)->lock.unlock();
+	static_cast<kmem_cache *>(cache)->sheaves.thaw();
 }
 void thaw_in_child(void *cache)
 {
 	static_cast<kmem_cache *>(cache)->lock.reset_in_child();
+	static_cast<kmem_cache *>(cache)->sheaves.thaw_in_child();
 }
 constexpr watch::fork_ops cache_at_fork = {freeze, thaw, thaw_in_child};
 
@@ -91,20 +94,9 @@ void list_live(base::report &r, const kmem_cache &cache, const slab *s)
 	}
 }
 
-} // namespace
-
-kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_bytes, slab_flags_t flags,
-			 void (*ctor)(void *))
+kmem_cache *build_cache(const char *name, const slot_layout &layout, slab_flags_t flags, void (*ctor)(void *),
+			bool with_sheaves)
 {
-	slot_layout layout;
-	const slab_flags_t with_debug = flags | flags_from_debug();
-	if (make_layout(layout, size_bytes, align_bytes, with_debug, ctor != nullptr))
-		flags = with_debug;
-	else if (!make_layout(layout, size_bytes, align_bytes, flags, ctor != nullptr)) {
-		errno = ENOMEM; // debug data that was asked for makes it larger than any block
-		return nullptr;
-	}
-
 	const unsigned stripes = counters_t::stripes_wanted();
 	constexpr size_t head_bytes =
 		(sizeof(kmem_cache) + base::cache_line_bytes - 1) / base::cache_line_bytes * base::cache_line_bytes;
@@ -121,12 +113,34 @@ kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_b
 	memcpy(cache->name, name, strlen(name) + 1);
 	cache->counters.init(block + head_bytes, stripes);
 	cache->control_bytes = control_bytes;
-	if (!watch::registry_add(watch::registry_kind::cache, cache->registered, cache, &cache_at_fork)) {
-		reserve::pinned_free(block, control_bytes);
-		errno = ENOMEM;
-		return nullptr;
-	}
-	return cache;
+	if ((!with_sheaves || cache->debugging() || cache->sheaves.init(*cache)) &&
+	    watch::registry_add(watch::registry_kind::cache, cache->registered, cache, &cache_at_fork))
+		return cache;
+	cache->sheaves.destroy();
+	reserve::pinned_free(block, control_bytes);
+	errno = ENOMEM;
+	return nullptr;
+}
+
+} // namespace
+
+kmem_cache *create_plain_cache(const char *name, unsigned size_bytes)
+{
+	slot_layout layout;
+	return make_layout(layout, size_bytes, 0, 0, false) ? build_cache(name, layout, 0, nullptr, false) : nullptr;
+}
+
+kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_bytes, slab_flags_t flags,
+			 void (*ctor)(void *))
+{
+	slot_layout layout;
+	const slab_flags_t with_debug = flags | flags_from_debug();
+	if (make_layout(layout, size_bytes, align_bytes, with_debug, ctor != nullptr))
+		return build_cache(name, layout, with_debug, ctor, true);
+	if (make_layout(layout, size_bytes, align_bytes, flags, ctor != nullptr))
+		return build_cache(name, layout, flags, ctor, true);
+	errno = ENOMEM; // debug data that was asked for makes it larger than any block
+	return nullptr;
 }
 
 void abandon_cache(kmem_cache &cache)
@@ -165,6 +179,7 @@ extern "C" void kmem_cache_destroy(struct kmem_cache *s)
 	if (s == nullptr)
 		return;
 	watch::registry_remove(s->registered);
+	s->sheaves.destroy();
 	kmem_cache_shrink(s);
 
 	size_t live = 0;

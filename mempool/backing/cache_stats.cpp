@@ -30,8 +30,8 @@ extern "C" int kmem_cache_stats(struct kmem_cache *s, struct kmem_cache_statisti
 			now.slabs += list.count();
 	}
 	// Frees first: an object freed in between must not count as never allocated.
-	now.frees = s->counters.sum(kmem_cache::frees);
-	now.allocs = s->counters.sum(kmem_cache::allocs);
+	now.frees = s->counters.sum(kmem_cache::frees) + s->sheaves.frees();
+	now.allocs = s->counters.sum(kmem_cache::allocs) + s->sheaves.allocs();
 	now.failures = s->counters.sum(kmem_cache::failures);
 	now.objects = now.allocs - now.frees;
 	memcpy(stats, &now, now.size);

@@ -33,6 +33,15 @@ unsigned effective_align(unsigned size_bytes, unsigned align_bytes, slab_flags_t
 	return std::max<unsigned>(align, sizeof(void *)); // the link
 }
 
+/// Slots of whole pages would all begin in the same few sets of the CPU's caches
+/// (SPEED.md: 10 ns instead of 2.7): such a stride becomes a line longer, unless
+/// an alignment was asked for, or the slots are so large that it costs memory.
+uint64_t coloured(uint64_t slot_bytes, unsigned align_bytes)
+{
+	const bool worth_it = slot_bytes % PAGE_SIZE == 0 && slot_bytes <= 4 * PAGE_SIZE;
+	return worth_it && align_bytes <= base::cache_line_bytes ? slot_bytes + base::cache_line_bytes : slot_bytes;
+}
+
 /// The order of a slab: enough slots that slabs are not exchanged all the
 /// time, and little memory left over at the end.
 bool choose_order(slot_layout &layout)
@@ -75,7 +84,8 @@ bool make_layout(slot_layout &layout, unsigned size_bytes, unsigned align_bytes,
 		layout.record_offset = static_cast<uint32_t>(end);
 		end += (flags & SLAB_STORE_USER) != 0 ? sizeof(object_record) : offsetof(object_record, taken_by);
 	}
-	const uint64_t slot = align_up(layout.object_offset + std::max<uint64_t>(end, sizeof(void *)), align);
+	const uint64_t slot =
+		coloured(align_up(layout.object_offset + std::max<uint64_t>(end, sizeof(void *)), align), align);
 	if (slot > block_bytes(max_order))
 		return false;
 	layout.slot_bytes = static_cast<uint32_t>(slot);

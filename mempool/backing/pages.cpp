@@ -9,13 +9,14 @@
 
 #include "reserve/base/check.hpp"
 #include "reserve/base/clock.hpp"
+#include "reserve/base/counted_lock.hpp"
 #include "reserve/base/futex.hpp"
-#include "reserve/base/lock.hpp"
 
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 namespace mp::backing {
 namespace {
@@ -53,10 +54,39 @@ class chunk_list {
 	chunk *last_ = nullptr;
 };
 
-constinit base::adaptive_lock pages_lock;
+constinit base::counted_lock pages_lock;
 constinit chunk_list chunks;
 constinit unsigned chunk_count = 0;
 constinit unsigned unused_chunks = 0; // of them without any block handed out
+
+// Blocks that signal handlers freed while their thread may have held the lock.
+// The list is only ever emptied whole.
+struct deferred_block {
+	deferred_block *next;
+	unsigned order;
+};
+constinit std::atomic<deferred_block *> deferred{nullptr};
+
+void defer(void *block, unsigned order)
+{
+	auto *d = new (block) deferred_block{deferred.load(std::memory_order_relaxed), order};
+	// release: pairs with the acquire in collect_deferred(), ORD-10
+	while (!deferred.compare_exchange_weak(d->next, d, std::memory_order_release, std::memory_order_relaxed)) {}
+}
+
+/// Gives back what handlers could not; not under the lock.
+void collect_deferred()
+{
+	if (deferred.load(std::memory_order_relaxed) == nullptr) [[likely]]
+		return;
+	// acquire: pairs with the release in defer(), ORD-10
+	deferred_block *d = deferred.exchange(nullptr, std::memory_order_acquire);
+	while (d != nullptr) {
+		deferred_block *next = d->next;
+		pages_free(d, d->order);
+		d = next;
+	}
+}
 
 /// A block from the chunks that are there; the caller holds the lock.
 void *take_block(unsigned order, block_use use)
@@ -99,8 +129,9 @@ __attribute__((constructor(102))) void register_pages()
 
 void *try_alloc(unsigned order, block_use use)
 {
-	if (!registered)
+	if (!registered || base::holds_locks())
 		return nullptr;
+	collect_deferred();
 	{
 		const std::lock_guard guard(pages_lock);
 		if (void *block = take_block(order, use))
@@ -167,6 +198,11 @@ slab *pages_alloc_slab(unsigned order, gfp_t gfp_mask, void **block)
 
 void pages_free(void *block, unsigned order)
 {
+	if (base::holds_locks()) [[unlikely]] {
+		defer(block, order);
+		return;
+	}
+	collect_deferred();
 	chunk *c = chunk::of(block);
 	chunk *surplus = nullptr;
 	{

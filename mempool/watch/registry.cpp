@@ -3,7 +3,7 @@
 // registry.cpp - see registry.hpp.
 #include "mempool/watch/registry.hpp"
 
-#include "reserve/base/lock.hpp"
+#include "reserve/base/counted_lock.hpp"
 #include "reserve/base/rcu.hpp"
 
 #include <mutex>
@@ -51,6 +51,7 @@ void after_fork_in_child()
 {
 	each_entry([](registry_entry &e) { e.at_fork->thaw_in_child(e.object); });
 	registry_lock.reset_in_child();
+	base::forget_locks_in_child();
 	base::rcu_fork_child();
 }
 

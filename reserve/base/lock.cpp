@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// lock.cpp - see lock.hpp.
-#include "reserve/base/lock.hpp"
+// lock.cpp - see lock.hpp and counted_lock.hpp.
+#include "reserve/base/counted_lock.hpp"
 
 #include "reserve/base/clock.hpp"
 #include "reserve/base/cpu.hpp"
 
 namespace mp::base {
+
+constinit thread_local std::atomic<int> locks_held{0};
 
 void adaptive_lock::lock_slow()
 {

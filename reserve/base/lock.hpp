@@ -7,7 +7,8 @@
 // further spin would only keep it from running again (SPEED.md: a spin lock
 // falls by factors of 100 there).
 //
-// Not for signal handlers: the interrupted thread may be the holder.
+// Not for signal handlers, as the interrupted thread may be the holder; they
+// may try it, or look at counted_lock.hpp.
 #pragma once
 
 #include "reserve/base/futex.hpp"
@@ -23,6 +24,15 @@ class adaptive_lock {
 		if (!state_.compare_exchange_strong(expected, locked, std::memory_order_acquire,
 						    std::memory_order_relaxed)) [[unlikely]]
 			lock_slow();
+	}
+
+	/// Takes the lock if that needs no waiting.
+	bool try_lock()
+	{
+		uint32_t expected = unlocked;
+		// acquire: pairs with the release in unlock(), ORD-3
+		return state_.compare_exchange_strong(expected, locked, std::memory_order_acquire,
+						      std::memory_order_relaxed);
 	}
 
 	void unlock()

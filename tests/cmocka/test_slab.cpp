@@ -29,6 +29,9 @@ class cache {
 		assert_non_null(s);
 	}
 
+	/// One without sheaves: each object comes from its slab, and goes back there.
+	static cache without_sheaves(unsigned size) { return cache(backing::create_plain_cache("plain", size)); }
+
 	void *alloc() { return kmem_cache_alloc(s, GFP_KERNEL); }
 	void free(void *object) { kmem_cache_free(s, object); }
 	std::vector<void *> alloc_many(unsigned n)
@@ -49,6 +52,7 @@ class cache {
 	/// INV-5: each slab is on the list that its count says.
 	void assert_lists(unsigned partial, unsigned empty, unsigned full)
 	{
+		assert_true(s->sheaves.flush()); // what lies in a sheaf is in use for its slab
 		assert_int_equal(s->lists[kmem_cache::partial].count(), partial);
 		assert_int_equal(s->lists[kmem_cache::empty].count(), empty);
 		assert_int_equal(s->lists[kmem_cache::full].count(), full);
@@ -71,11 +75,14 @@ class cache {
 	}
 
 	kmem_cache *s;
+
+      private:
+	explicit cache(kmem_cache *made) : s(made) { assert_non_null(s); }
 };
 
 void slabs_fill_and_empty(void **)
 {
-	cache c(512);
+	cache c = cache::without_sheaves(512);
 	const unsigned slots = c.slots();
 	c.assert_lists(0, 0, 0);
 	std::vector<void *> objects = c.alloc_many(1);
