@@ -90,7 +90,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags.stamp
 # have it: without the optimiser, calls into it are left that nobody makes. And a
 # sanitizer's run-time library is in the program only, so symbols stay undefined.
 SO_LINK  := $(if $(INSTRUMENT)$(filter -O0,$(OPT)),$(CXX),$(CC) -static-libgcc)
-SO_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(MAP) -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete \
+SO_FLAGS := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(MAP) -Wl,-z,now -Wl,-z,relro -Wl,-z,nodelete -Wl,-Bsymbolic-functions \
 	    $(if $(INSTRUMENT),,-Wl,--no-undefined)
 $(SO): $(LIB_OBJ) $(MAP) $(BUILD)/libmempool.stamp
 	$(call quiet,LINK) $(SO_LINK) $(LINK_FLAGS) $(SO_FLAGS) -o $@ $(LIB_OBJ) $(URCU_LIBS)

@@ -244,6 +244,8 @@ void free_object(kmem_cache &cache, void *object)
 {
 	if (cache.debugging() && !debug_check_free(cache, object)) [[unlikely]]
 		return;
+	if (cache.has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
+		cache.counters.add(kmem_cache::public_frees);
 	if (cache.sheaves.serving()) [[likely]] {
 		if (!cache.sheaves.give(object)) [[unlikely]]
 			cache.sheaves.free_slow(object);
@@ -281,6 +283,8 @@ bool check_owner(const kmem_cache &cache, const void *object)
 /// Objects that are the cache's: this CPU's sheaf is filled up, the rest goes to the slabs in one go.
 void free_run(kmem_cache &cache, std::span<void *const> objects)
 {
+	if (cache.has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
+		cache.counters.add(kmem_cache::public_frees, objects.size());
 	const std::span<void *const> rest = objects.subspan(cache.sheaves.give_run(objects));
 	if (rest.empty())
 		return;
@@ -315,6 +319,8 @@ extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 		s->counters.add(kmem_cache::failures);
 		return nullptr; // errno is set by the page layer
 	}
+	if (s->has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
+		s->counters.add(kmem_cache::public_allocs);
 	return prepare_object(*s, object, gfp_flags);
 }
 
@@ -338,6 +344,8 @@ extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size
 	const size_t ready = s->sheaves.take_run({p, nr});
 	const size_t taken = take_objects(*s, gfp_flags, {p + ready, nr - ready});
 	s->counters.add(kmem_cache::allocs, taken);
+	if (s->has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
+		s->counters.add(kmem_cache::public_allocs, ready + taken);
 	if (ready + taken < nr) {
 		free_run(*s, {p, ready + taken});
 		s->counters.add(kmem_cache::failures);

@@ -25,7 +25,7 @@
 #include <span>
 
 struct kmem_cache {
-	enum field : unsigned { allocs, frees, failures, field_count };
+	enum field : unsigned { allocs, frees, failures, public_allocs, public_frees, field_count };
 	enum list : unsigned { partial, empty, full, list_count };
 
 	mp::backing::sheaves sheaves; // serves nobody in a debugging cache, whose every object is looked at
@@ -41,7 +41,8 @@ struct kmem_cache {
 
 	mp::base::counted_lock lock;
 	mp::backing::slab_list lists[list_count];
-	std::atomic<void *> deferred; // objects that a handler freed, linked as in a slab
+	std::atomic<bool> has_sole_pool; // see sole_pool_figures
+	std::atomic<void *> deferred;    // objects that a handler freed, linked as in a slab
 
 	bool debugging() const { return layout.record_offset != 0; }
 };
@@ -58,6 +59,29 @@ size_t take_some_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> ou
 
 /// Takes objects of this cache back to their slabs; one that lies in none is reported, and left.
 void put_objects(kmem_cache &cache, std::span<void *const> objects);
+
+/// What one pool took straight from a cache's sheaves, without counting: all
+/// that went through the sheaves less what came by the public calls. So the
+/// statistics of a pool that has a cache to itself cost nothing on an ordinary
+/// day. Calls of others at the very moment of claim() may count as the pool's.
+class sole_pool_figures {
+      public:
+	/// False when the cache has such a pool already: this one must count.
+	bool claim(kmem_cache *cache);
+	void release();
+
+	bool claimed() const { return cache_ != nullptr; }
+	uint64_t allocs() const { return claimed() ? allocs_so_far() - allocs_before_ : 0; }
+	uint64_t frees() const { return claimed() ? frees_so_far() - frees_before_ : 0; }
+
+      private:
+	uint64_t allocs_so_far() const;
+	uint64_t frees_so_far() const;
+
+	kmem_cache *cache_ = nullptr;
+	uint64_t allocs_before_ = 0;
+	uint64_t frees_before_ = 0;
+};
 
 /// Does an object of the cache start at this address in one of its slabs?
 bool is_object(const kmem_cache &cache, const block_info &info, const void *address);

@@ -10,6 +10,40 @@
 #include <cstring>
 #include <mutex>
 
+namespace mp::backing {
+
+bool sole_pool_figures::claim(kmem_cache *cache)
+{
+	if (cache == nullptr || !cache->sheaves.serving() ||
+	    cache->has_sole_pool.exchange(true, std::memory_order_relaxed))
+		return false;
+	cache_ = cache;
+	allocs_before_ = allocs_so_far();
+	frees_before_ = frees_so_far();
+	return true;
+}
+
+void sole_pool_figures::release()
+{
+	if (claimed())
+		cache_->has_sole_pool.store(false, std::memory_order_relaxed);
+	cache_ = nullptr;
+}
+
+uint64_t sole_pool_figures::allocs_so_far() const
+{
+	return cache_->counters.sum(kmem_cache::allocs) + cache_->sheaves.allocs() -
+	       cache_->counters.sum(kmem_cache::public_allocs);
+}
+
+uint64_t sole_pool_figures::frees_so_far() const
+{
+	return cache_->counters.sum(kmem_cache::frees) + cache_->sheaves.frees() -
+	       cache_->counters.sum(kmem_cache::public_frees);
+}
+
+} // namespace mp::backing
+
 using namespace mp;
 
 extern "C" int kmem_cache_stats(struct kmem_cache *s, struct kmem_cache_statistics *stats)

@@ -134,6 +134,11 @@ size_t kmalloc_roundup(size_t size_bytes)
 						 : block_bytes(order_for(size_bytes));
 }
 
+kmem_cache *kmalloc_class(size_t size_bytes)
+{
+	return size_bytes == 0 || size_bytes > largest_class_bytes ? nullptr : class_cache(fast_class_of(size_bytes));
+}
+
 void free_memory(const void *object, bool mappings, const char *caller)
 {
 	if (ZERO_OR_NULL_PTR(object))

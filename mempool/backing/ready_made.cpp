@@ -54,11 +54,29 @@ const char *page_refusal(void *pool_data)
 	return size_in(pool_data) > max_order ? "the order must be 0 to MAX_PAGE_ORDER" : nullptr;
 }
 
+kmem_cache *slab_cache(void *pool_data)
+{
+	return static_cast<kmem_cache *>(pool_data);
+}
+
+kmem_cache *kmalloc_cache(void *pool_data)
+{
+	return kmalloc_class(size_in(pool_data));
+}
+
+kmem_cache *no_cache(void *)
+{
+	return nullptr;
+}
+
+// They serve nobody.
+constinit sheaves no_sheaves;
+
 constexpr ready_made table[] = {
-	{"slab", mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal},
-	{"kmalloc", mempool_kmalloc, mempool_kfree, size_in, kmalloc_refusal},
-	{"kvmalloc", mempool_kvmalloc, mempool_kvfree, size_in, kvmalloc_refusal},
-	{"pages", mempool_alloc_pages, mempool_free_pages, page_bytes, page_refusal},
+	{"slab", backing_kind::slab, mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal, slab_cache},
+	{"kmalloc", backing_kind::kmalloc, mempool_kmalloc, mempool_kfree, size_in, kmalloc_refusal, kmalloc_cache},
+	{"kvmalloc", backing_kind::kvmalloc, mempool_kvmalloc, mempool_kvfree, size_in, kvmalloc_refusal, no_cache},
+	{"pages", backing_kind::pages, mempool_alloc_pages, mempool_free_pages, page_bytes, page_refusal, no_cache},
 };
 
 } // namespace
@@ -69,6 +87,18 @@ const ready_made *find_ready_made(mempool_alloc_t *alloc, mempool_free_t *free)
 		if (r.alloc == alloc && r.free == free)
 			return &r;
 	return nullptr;
+}
+
+sheaves &ready_elements(const ready_made *backing, void *pool_data)
+{
+	kmem_cache *cache = backing != nullptr ? backing->cache(pool_data) : nullptr;
+	return cache != nullptr ? cache->sheaves : no_sheaves;
+}
+
+sheaves &ready_room(const ready_made *backing, void *pool_data)
+{
+	return backing != nullptr && backing->kind == backing_kind::slab ? ready_elements(backing, pool_data)
+									 : no_sheaves;
 }
 
 } // namespace mp::backing

@@ -38,28 +38,42 @@ void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t
 				return nullptr;
 			}
 		}
-		if (void *element = pool.alloc(mask, pool.pool_data))
+		if (void *element = alloc_from_backing(pool, control, mask))
 			return element;
 	}
 }
 
-void *alloc(mempool_t *pool, gfp_t callers, uint64_t deadline_ns, const char *caller)
+constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
+
+/// The whole way, for whatever alloc_ready() did not serve.
+[[gnu::noinline]] void *alloc(mempool_t *pool, gfp_t callers, uint64_t deadline_ns, const char *caller)
 {
 	mempool_control &control = control_of(pool, caller);
-	constexpr gfp_t ordinary = __GFP_BITS_MASK & ~__GFP_ZERO;
-	if ((callers & ~ordinary) != 0) [[unlikely]]
+	if ((callers & ~ordinary_flags) != 0) [[unlikely]]
 		callers = check_mask(control, callers);
 	const bool watched = watch::watching();
 	if (watched) [[unlikely]]
 		watch::check_may_alloc(callers, caller, control.name);
 
 	const gfp_t full = full_mask(callers);
-	void *element = pool->alloc(first_mask(full), pool->pool_data);
+	void *element = alloc_from_backing(*pool, control, first_mask(full));
 	if (element == nullptr) [[unlikely]]
 		element = alloc_slow(*pool, control, full, deadline_ns, caller);
 	control.counters.add(element != nullptr ? count_allocs : count_failures);
 	if (watched && element != nullptr) [[unlikely]]
 		note_alloc(control, element);
+	return element;
+}
+
+/// The ordinary day: the backing has an element ready on this CPU, and nobody
+/// watches. What the mask allows does not matter then.
+inline void *alloc_ready(mempool_control *control, gfp_t gfp_mask)
+{
+	if (control == nullptr || (gfp_mask & ~ordinary_flags) != 0 || watch::watching()) [[unlikely]]
+		return nullptr;
+	void *element = control->ready->take();
+	if (element != nullptr && control->counts_ready) [[unlikely]]
+		control->counters.add(count_allocs);
 	return element;
 }
 
@@ -71,6 +85,8 @@ using namespace mp::core;
 
 extern "C" void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 {
+	if (void *element = alloc_ready(pool != nullptr ? pool->control : nullptr, gfp_mask)) [[likely]]
+		return element;
 	return alloc(pool, gfp_mask, base::never_ns, "mempool_alloc");
 }
 

@@ -30,7 +30,7 @@ int ask_backing(mempool_t &pool, mempool_control &control, slot_span elems, int 
 	for (auto slot = elems.begin(); slot != elems.end() && missing > 0; ++slot) {
 		if (*slot != nullptr)
 			continue;
-		*slot = pool.alloc(mask, pool.pool_data);
+		*slot = alloc_from_backing(pool, control, mask);
 		if (*slot == nullptr) {
 			control.counters.add(count_backing_failures);
 			break;

@@ -10,11 +10,12 @@
 //   init, exit / anything           the caller's mistake (PAR-28)
 #pragma once
 
+#include "mempool/backing/cache.hpp"
 #include "mempool/backing/ready_made.hpp"
 #include "mempool/mempool.h"
-#include "reserve/base/counters.hpp"
 #include "mempool/watch/registry.hpp"
 #include "mempool/watch/tracker.hpp"
+#include "reserve/base/counters.hpp"
 
 #include "reserve/base/report.hpp"
 #include "reserve/element_reserve.hpp"
@@ -45,11 +46,16 @@ struct mempool_control {
 	using counters_t = mp::base::striped_counters<mp::core::field_count>;
 
 	mp::core::pool_reserve reserve;
+	// Of the ready-made backing; they serve nobody where there are none.
+	mp::backing::sheaves *ready;
+	mp::backing::sheaves *takes_back;
+	bool counts_ready; // what went through them; else `sole` knows
+	mp::backing::sole_pool_figures sole;
 	counters_t counters;
 
-	size_t element_bytes;                   // 0: unknown, so not to be poisoned
-	const mp::backing::ready_made *backing; // nullptr: the user's own functions
-	bool tracks;                            // the tracker below is in use
+	size_t element_bytes; // 0: unknown, so not to be poisoned
+	mp::backing::backing_kind backing;
+	bool tracks; // the tracker below is in use
 	mp::watch::tracker tracker;
 	std::atomic<uint64_t> wait_longest_ns;
 
@@ -85,6 +91,15 @@ inline int min_nr_of(const mempool_t &pool)
 inline void set_min_nr(mempool_t &pool, int min_nr)
 {
 	std::atomic_ref(pool.min_nr).store(min_nr, std::memory_order_relaxed);
+}
+
+inline void *alloc_from_backing(const mempool_t &pool, const mempool_control &control, gfp_t gfp_mask)
+{
+	return backing::call_alloc(control.backing, pool.alloc, gfp_mask, pool.pool_data);
+}
+inline void free_to_backing(const mempool_t &pool, const mempool_control &control, void *element)
+{
+	backing::call_free(control.backing, pool.free, element, pool.pool_data);
 }
 
 } // namespace mp::core

@@ -134,15 +134,21 @@ mempool_control *make_control(const request &r)
 	control->counters.init(block + counters_at, stripes);
 	control->first_slots = reinterpret_cast<void **>(block + slots_at);
 	control->reserve.store().init({control->first_slots, target}, target);
-	control->backing = backing::find_ready_made(r.alloc, r.free);
-	control->element_bytes =
-		control->backing != nullptr ? control->backing->element_bytes(r.pool_data) : r.attr.element_size;
+	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
+	control->backing = backing != nullptr ? backing->kind : backing::backing_kind::users_own;
+	control->ready = &backing::ready_elements(backing, r.pool_data);
+	control->takes_back = &backing::ready_room(backing, r.pool_data);
+	// Other users of a kmalloc class are too many to tell apart.
+	control->counts_ready = control->backing != backing::backing_kind::slab ||
+				!control->sole.claim(static_cast<kmem_cache *>(r.pool_data));
+	control->element_bytes = backing != nullptr ? backing->element_bytes(r.pool_data) : r.attr.element_size;
 	choose_name(*control, r.attr.name);
 	return control;
 }
 
 void free_control(mempool_control *control)
 {
+	control->sole.release();
 	control->tracker.destroy();
 	const reserve::slot_array array = control->reserve.store().array();
 	if (array.slots != control->first_slots)
@@ -162,14 +168,14 @@ void clear(mempool_t &pool)
 void drain(mempool_t &pool, mempool_control &control)
 {
 	while (void *entry = control.reserve.store().take())
-		pool.free(element_of(pool, control, entry), pool.pool_data);
+		free_to_backing(pool, control, element_of(pool, control, entry));
 }
 
 /// Makes the reserve's elements (PAR-1); all or none.
 bool fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {
 	while (control.reserve.wants()) {
-		void *element = pool.alloc(gfp_mask, pool.pool_data);
+		void *element = alloc_from_backing(pool, control, gfp_mask);
 		if (element == nullptr) {
 			drain(pool, control);
 			return false;

@@ -18,6 +18,21 @@ bool give_to_reserve(mempool_control &control, void *element)
 	return true;
 }
 
+/// The whole way, for whatever mempool_free() could not do at once.
+[[gnu::noinline]] void free_slow(void *element, mempool_t *pool)
+{
+	if (element == nullptr)
+		return;
+	mempool_control &control = control_of(pool, "mempool_free");
+	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
+		return;
+	control.counters.add(count_frees);
+	if (control.reserve.wants() && give_to_reserve(control, element))
+		return;
+	// An element of a kmalloc pool may be of another size class: kfree() finds out.
+	free_to_backing(*pool, control, element);
+}
+
 } // namespace
 } // namespace mp::core
 
@@ -26,19 +41,16 @@ using namespace mp::core;
 
 extern "C" void mempool_free(void *element, mempool_t *pool)
 {
-	if (element == nullptr)
-		return;
-	mempool_control &control = control_of(pool, "mempool_free");
-	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
-		return;
-	control.counters.add(count_frees);
-
 	// Whoever took an element from the reserve, by whatever way it came here:
 	// from now on we see the level that the taking left, or a later one. So the
-	// unlocked look below cannot miss that the reserve is not full (PAR-22).
+	// unlocked look at it, here or below, cannot miss that the reserve is not
+	// full (PAR-22).
 	// acquire: pairs with the release fences in the store, ORD-1
 	base::fence(std::memory_order_acquire);
-	if (control.reserve.wants() && give_to_reserve(control, element)) [[unlikely]]
-		return;
-	pool->free(element, pool->pool_data);
+	mempool_control *control = pool != nullptr ? pool->control : nullptr;
+	if (element == nullptr || control == nullptr || watch::watching() || control->reserve.wants() ||
+	    !control->takes_back->give(element)) [[unlikely]]
+		return free_slow(element, pool);
+	if (control->counts_ready) [[unlikely]]
+		control->counters.add(count_frees);
 }

@@ -25,7 +25,7 @@ size_t array_bytes(int capacity)
 void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
 	while (void *entry = control.reserve.store().take_above(new_min_nr))
-		pool.free(element_of(pool, control, entry), pool.pool_data);
+		free_to_backing(pool, control, element_of(pool, control, entry));
 	set_min_nr(pool, new_min_nr); // INV-2
 }
 
@@ -51,11 +51,11 @@ bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 void top_up(mempool_t &pool, mempool_control &control)
 {
 	while (control.reserve.wants()) {
-		void *element = pool.alloc(GFP_KERNEL, pool.pool_data);
+		void *element = alloc_from_backing(pool, control, GFP_KERNEL);
 		if (element == nullptr)
 			break;
 		if (!control.reserve.give(entry_for(control, element))) {
-			pool.free(element, pool.pool_data); // frees were faster
+			free_to_backing(pool, control, element); // frees were faster
 			break;
 		}
 	}

@@ -38,8 +38,6 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	uint64_t cpu;
 	uint64_t tmp;
 	uint64_t done = 0;
-	if (!rseq_usable())
-		return false;
 	asm volatile(MP_RSEQ_BEGIN
 		     "\tcmp %w[cpu], %w[cpus]\n\tb.hs 5f\n"
 		     "\tlsl %[cpu], %[cpu], %[shift]\n\tadd %[cpu], %[cpu], %[memory]\n"
@@ -61,8 +59,6 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	uint64_t word;
 	void *entry;
 	void *result = nullptr;
-	if (!rseq_usable())
-		return nullptr;
 	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
 		     "\tldr %[cpu], [%[cpu]]\n" // the stack
 		     "\tldr %[word], [%[cpu]]\n"
@@ -86,8 +82,6 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	uint64_t word;
 	uint64_t index;
 	uint64_t done = 0;
-	if (!rseq_usable())
-		return false;
 	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
 		     "\tldr %[cpu], [%[cpu]]\n" // the stack
 		     "\tldr %[word], [%[cpu]]\n"
@@ -112,8 +106,6 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	uint64_t cpu;
 	uint64_t tmp;
 	uint64_t done = 0;
-	if (!rseq_usable())
-		return false;
 	asm volatile(MP_RSEQ_BEGIN
 		     "\tldr %[tmp], %[base]\n\tcmp %[tmp], %[expected_base]\n\tb.ne 5f\n" MP_RSEQ_MY_CPU
 		     "\tldr %[tmp], [%[cpu], %[offset]]\n\tcmp %[tmp], %[expected]\n\tb.ne 5f\n"

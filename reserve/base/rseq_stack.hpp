@@ -14,7 +14,8 @@
 
 namespace mp::base {
 
-/// Did glibc register restartable sequences in this process?
+/// Did glibc register restartable sequences in this process? Sections need not
+/// ask: where it did not, no CPU has a number, and so they fail.
 inline bool rseq_usable()
 {
 #if MP_RSEQ
