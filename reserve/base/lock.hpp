@@ -7,7 +7,8 @@
 // further spin would only keep it from running again (SPEED.md: a spin lock
 // falls by factors of 100 there).
 //
-// Not for signal handlers: the interrupted thread may be the holder.
+// Not for signal handlers, but for try_lock(): the interrupted thread may be the
+// holder.
 #pragma once
 
 #include "reserve/base/futex.hpp"
@@ -23,6 +24,15 @@ class adaptive_lock {
 		if (!state_.compare_exchange_strong(expected, locked, std::memory_order_acquire,
 						    std::memory_order_relaxed)) [[unlikely]]
 			lock_slow();
+	}
+
+	/// Never waits, so for signal handlers too.
+	bool try_lock()
+	{
+		uint32_t expected = unlocked;
+		// acquire: pairs with the release in unlock(), ORD-3
+		return state_.compare_exchange_strong(expected, locked, std::memory_order_acquire,
+						      std::memory_order_relaxed);
 	}
 
 	void unlock()
