@@ -72,6 +72,20 @@ typedef struct mempool {
 #define MEMPOOL_NR_MAX (1 << 28)
 
 /**
+ * enum mempool_store - how a pool keeps its reserve. Extension.
+ * @MEMPOOL_STORE_SPREAD: without a lock, each CPU at its own part of the array;
+ *                        the default. Elements must be addresses of this
+ *                        process (or other values without the highest bit
+ *                        that addresses leave free: 55 on aarch64, else 63).
+ * @MEMPOOL_STORE_LOCKED: as the kernel has it, an array and a lock; always
+ *                        hands out the newest element first.
+ */
+enum mempool_store {
+	MEMPOOL_STORE_SPREAD = 0,
+	MEMPOOL_STORE_LOCKED = 1,
+};
+
+/**
  * struct mempool_attr - options for making a pool. Extension.
  * @size: sizeof(struct mempool_attr), so that the structure can grow.
  * @name: for reports and statistics; copied; up to MEMPOOL_NAME_MAX - 1
@@ -81,6 +95,8 @@ typedef struct mempool {
  * @element_size: bytes of one element when alloc and free are your own, for
  *                poisoning; its elements must then lie at even addresses.
  *                0 when unknown. Ready-made backings know theirs.
+ * @store: one of enum mempool_store.
+ * @reserved: 0.
  *
  * Start from MEMPOOL_ATTR_INIT and set what you want.
  */
@@ -90,12 +106,14 @@ struct mempool_attr {
 	gfp_t gfp_mask;
 	int node;
 	size_t element_size;
+	unsigned int store;
+	unsigned int reserved;
 };
 
 #ifdef __cplusplus
-#define MEMPOOL_ATTR_INIT                                                         \
-	{                                                                         \
-		sizeof(struct mempool_attr), nullptr, GFP_KERNEL, NUMA_NO_NODE, 0 \
+#define MEMPOOL_ATTR_INIT                                                                                  \
+	{                                                                                                  \
+		sizeof(struct mempool_attr), nullptr, GFP_KERNEL, NUMA_NO_NODE, 0, MEMPOOL_STORE_SPREAD, 0 \
 	}
 #else
 #define MEMPOOL_ATTR_INIT                                                                         \

@@ -4,16 +4,16 @@
 // by the protocol under which no wake-up is lost.
 //
 // The rule: whoever leaves elements in the store while threads are queued must
-// wake them. Three do: one who gives; one who queues (it looks at the store
-// once more before it sleeps); and one who was woken, and then either sleeps
-// again or leaves (what it was woken for may still be there, and serve others).
+// wake them. Four do: one who gives; one who queues (it looks at the store once
+// more before it sleeps); one who was woken, and then either sleeps again or
+// leaves (what it was woken for may still be there, and serve others); and a
+// bulk that was not served (what it had set its eyes on may serve others).
 // Why this suffices is argued in docs/ordering.md, ORD-2.
 //
 // Owner of the state: the pool that embeds it. Race table: as the store's and
 // the queue's; sleeper objects belong to their thread.
 #pragma once
 
-#include "reserve/base/fence.hpp"
 #include "reserve/store.hpp"
 #include "reserve/wait_queue.hpp"
 
@@ -21,14 +21,33 @@ namespace mp::reserve {
 
 template <element_store Store> class element_reserve {
       public:
+	using atomics = typename Store::atomics;
 	class sleeper;
+
+	element_reserve() = default;
+	element_reserve(const element_reserve &) = delete;
+	element_reserve &operator=(const element_reserve &) = delete;
 
 	Store &store() { return store_; }
 	const Store &store() const { return store_; }
 	int waiting() const { return queue_.waiting(); }
 
 	/// Does a freed element belong here? (PAR-21; max(1, min_nr) by PAR-23.)
-	bool wants() const { return store_.level() < store_.target(); }
+	/// It may say yes where give() then says no.
+	bool wants() const { return !store_.full(); }
+
+	/// As wants(), and exact while nobody else is at work; costs more.
+	bool has_room() const { return store_.level() < store_.target(); }
+
+	/// Fills the NULL ones of `count` entries, `missing` of them, or none at all.
+	bool take_into_gaps(void **entries, int count, int missing)
+	{
+		if (store_.take_into_gaps(entries, count, missing))
+			return true;
+		// It may have put back what a sleeper had been told is gone.
+		wake_served(false);
+		return false;
+	}
 
 	/// Adds one entry if wanted, and wakes whom it serves.
 	bool give(void *entry)
@@ -71,13 +90,16 @@ template <element_store Store> class element_reserve {
 	void wake_served(bool given)
 	{
 		// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
-		base::fence(std::memory_order_seq_cst);
+		atomics::fence(std::memory_order_seq_cst);
 		if (queue_.waiting() > 0)
-			queue_.wake(store_.level(), store_.target(), given);
+			queue_.wake(given);
 	}
 
+	static int available(void *store, int limit) { return static_cast<Store *>(store)->count(limit); }
+	static int full(void *store) { return static_cast<Store *>(store)->target(); }
+
 	Store store_;
-	wait_queue queue_;
+	basic_wait_queue<atomics> queue_{supply{available, full, &store_}};
 };
 
 /// One thread's wish for elements, over as many sleeps as it takes.
@@ -102,8 +124,8 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 	{
 		reserve_.queue_.enqueue(waiter_, need);
 		// seq_cst: pairs with the fence in wake_served(), ORD-2
-		base::fence(std::memory_order_seq_cst);
-		if (reserve_.store_.level() >= need) {
+		atomics::fence(std::memory_order_seq_cst);
+		if (reserve_.store_.count(need) >= need) {
 			reserve_.queue_.cancel(waiter_);
 			slept_ = true;
 			return outcome::not_needed;
@@ -116,7 +138,7 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 
       private:
 	element_reserve &reserve_;
-	waiter waiter_;
+	basic_waiter<atomics> waiter_;
 	bool slept_ = false;
 };
 

@@ -11,10 +11,11 @@
 
 namespace mp::reserve {
 
-void locked_store::init(slot_array array, int target)
+void locked_store::init(void *zeroed, int target)
 {
-	MP_ASSERT(array.capacity >= target && target >= 1); // INV-1
-	array_ = array;
+	MP_ASSERT(target >= 1); // INV-1
+	slots_ = static_cast<void **>(zeroed);
+	capacity_ = target;
 	target_.store(target, std::memory_order_relaxed);
 	level_.store(0, std::memory_order_relaxed);
 	lowest_.store(0, std::memory_order_relaxed);
@@ -27,14 +28,14 @@ void *locked_store::pop()
 	level_.store(level, std::memory_order_relaxed);
 	if (level < lowest())
 		lowest_.store(level, std::memory_order_relaxed);
-	return array_.slots[level];
+	return slots_[level];
 }
 
 void locked_store::push(void *entry)
 {
 	const int level = this->level();
-	MP_ASSERT(level < target() && target() <= array_.capacity); // INV-1
-	array_.slots[level] = entry;
+	MP_ASSERT(level < target() && target() <= capacity_); // INV-1
+	slots_[level] = entry;
 	level_.store(level + 1, std::memory_order_relaxed);
 }
 
@@ -99,16 +100,18 @@ void *locked_store::take_above(int new_target)
 	return nullptr;
 }
 
-slot_array locked_store::grow(slot_array larger, int new_target)
+memory_block locked_store::grow(memory_block larger, int new_target)
 {
 	const std::lock_guard guard(lock_);
-	slot_array old;
-	if (larger.slots != nullptr) {
-		memcpy(larger.slots, array_.slots, static_cast<size_t>(level()) * sizeof(void *));
-		old = array_;
-		array_ = larger;
+	memory_block old;
+	if (larger.start != nullptr) {
+		memcpy(larger.start, slots_, bytes_for(level()));
+		old = larger_;
+		larger_ = larger;
+		slots_ = static_cast<void **>(larger.start);
+		capacity_ = static_cast<int>(larger.bytes / sizeof(void *));
 	}
-	MP_ASSERT(new_target <= array_.capacity); // INV-1
+	MP_ASSERT(new_target <= capacity_); // INV-1
 	target_.store(new_target, std::memory_order_relaxed);
 	return old;
 }

@@ -7,30 +7,37 @@
 //   take, give / take_above, grow    the lock
 //   level, target, lowest / any      atomic reads, old as soon as they are read
 //   init / anything                  the owner's business: not shared yet
-//   grow / take_above, grow          the owner's resize lock
+//   grow / take_above, grow, grown   the owner's resize lock
 #pragma once
 
-#include "reserve/base/lock.hpp"
+#include "reserve/atomics.hpp"
 #include "reserve/store.hpp"
+
+#include <algorithm>
 
 namespace mp::reserve {
 
 class locked_store {
       public:
-	void init(slot_array array, int target);
+	using atomics = native_atomics;
+
+	static size_t bytes_for(int target) { return static_cast<size_t>(target) * sizeof(void *); }
+	void init(void *zeroed, int target);
 
 	void *take();
 	bool take_into_gaps(void **entries, int count, int missing);
 	bool give(void *entry);
 	int give_many(void *const *entries, int count);
 	void *take_above(int new_target);
-	slot_array grow(slot_array larger, int new_target);
+	size_t bytes_to_grow(int new_target) const { return new_target > capacity_ ? bytes_for(new_target) : 0; }
+	memory_block grow(memory_block larger, int new_target);
+	memory_block grown(int i) const { return i == 0 ? larger_ : memory_block{}; }
 
 	int level() const { return level_.load(std::memory_order_relaxed); }
 	int lowest() const { return lowest_.load(std::memory_order_relaxed); }
 	int target() const { return target_.load(std::memory_order_relaxed); }
-	/// For whoever serialises grow().
-	slot_array array() const { return array_; }
+	bool full() const { return level() >= target(); }
+	int count(int most) const { return std::min(level(), most); }
 	void note_full();
 
 	void freeze() { lock_.lock(); }
@@ -45,10 +52,12 @@ class locked_store {
 	std::atomic<int> level_{0};
 	std::atomic<int> target_{0};
 	std::atomic<int> lowest_{0};
-	slot_array array_;
+	void **slots_ = nullptr;
+	int capacity_ = 0;
+	memory_block larger_; // that the slots are in, when they are no longer in the first array
 	base::adaptive_lock lock_;
 };
 
-static_assert(element_store<locked_store>);
+static_assert(made_store<locked_store>);
 
 } // namespace mp::reserve

@@ -2,49 +2,65 @@
 //
 // store.hpp - what an element store is: the array of reserved elements.
 //
-// A store holds up to `target` entries and gives its newest first. It knows
-// nothing of sleeping, masks or backings; an entry is a pointer that it never
-// looks behind. The locked store is the reference; others must pass its tests.
+// A store holds up to `target` entries. It knows nothing of sleeping, masks or
+// backings; an entry is a pointer that it never looks behind. Where one CPU
+// works alone it is handed its newest entry first. The locked store is the
+// reference; others must pass its tests.
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 
 namespace mp::reserve {
 
-/// Entries for a store to use, and later to give back.
-struct slot_array {
-	void **slots = nullptr;
-	int capacity = 0;
+/// Memory that the owner brings, zeroed and aligned to a page or a cache line.
+struct memory_block {
+	void *start = nullptr;
+	size_t bytes = 0;
 };
 
 // Version 14 of clang-format gives each requirement four lines.
 // clang-format off
 template <class S>
-concept element_store = requires(S s, const S &cs, void *entry, void **entries, int n, slot_array array) {
-	// Starts empty, on an array of at least max(1, target) slots.
-	{ s.init(array, n) } -> std::same_as<void>;
+concept element_store = requires(S s, const S &cs, void *entry, void **entries, int n, memory_block block) {
+	// What it is made of, see atomics.hpp.
+	typename S::atomics;
 	// The newest entry; nullptr when there is none.
 	{ s.take() } -> std::same_as<void *>;
 	// Fills the NULL ones of n entries, upwards; `missing` of them, or none at all.
 	{ s.take_into_gaps(entries, n, n) } -> std::same_as<bool>;
-	// Adds an entry while the level is below the target.
+	// Adds an entry while the level is below the target, if it is one that it can hold.
 	{ s.give(entry) } -> std::same_as<bool>;
 	// Adds from the front of n entries until the target is reached; says how many.
 	{ s.give_many(entries, n) } -> std::same_as<int>;
+	// Does giving make no sense? Errs to `no` only.
+	{ cs.full() } -> std::same_as<bool>;
 	// Towards a lower target: the newest entry above it, or else nullptr, and the target is set.
 	{ s.take_above(n) } -> std::same_as<void *>;
-	// A higher target, and if it needs one a larger array; hands the old array back.
-	{ s.grow(array, n) } -> std::same_as<slot_array>;
+	// A higher target: how much memory it needs for that, and the growing. Hands back what it needs no longer.
+	{ cs.bytes_to_grow(n) } -> std::same_as<size_t>;
+	{ s.grow(block, n) } -> std::same_as<memory_block>;
+	// What grow() was given and has not handed back, from 0 on; an empty one is the end.
+	{ cs.grown(n) } -> std::same_as<memory_block>;
+	// How many entries there are. The level may run a moment ahead or behind while others work;
+	// the count looks at the entries themselves, and stops at n.
 	{ cs.level() } -> std::same_as<int>;
+	{ s.count(n) } -> std::same_as<int>;
 	{ cs.lowest() } -> std::same_as<int>;
 	{ cs.target() } -> std::same_as<int>;
-	{ cs.array() } -> std::same_as<slot_array>;
 	// The lowest level counts from now on.
 	{ s.note_full() } -> std::same_as<void>;
-	// Around fork: nobody is inside while it is frozen.
+	// Around fork: nobody is inside while it is frozen, or else thaw_in_child() sets right what he left.
 	{ s.freeze() } -> std::same_as<void>;
 	{ s.thaw() } -> std::same_as<void>;
 	{ s.thaw_in_child() } -> std::same_as<void>;
+};
+
+/// One that can be made: empty, in zeroed memory.
+template <class S>
+concept made_store = element_store<S> && requires(S s, void *zeroed, int n) {
+	{ S::bytes_for(n) } -> std::same_as<size_t>;
+	{ s.init(zeroed, n) } -> std::same_as<void>;
 };
 // clang-format on
 

@@ -131,7 +131,7 @@ void collect_deferred(kmem_cache &cache)
 {
 	if (cache.deferred.load(std::memory_order_relaxed) == nullptr) [[likely]]
 		return;
-	// acquire: pairs with the release in defer(), ORD-10
+	// acquire: pairs with the release in defer(), ORD-14
 	void *object = cache.deferred.exchange(nullptr, std::memory_order_acquire);
 	while (object != nullptr) {
 		void *next = link_of(cache, object);
@@ -147,7 +147,7 @@ void defer(kmem_cache &cache, void *object)
 	void *first = cache.deferred.load(std::memory_order_relaxed);
 	do {
 		link_of(cache, object) = first;
-		// release: pairs with the acquire in collect_deferred(), ORD-10
+		// release: pairs with the acquire in collect_deferred(), ORD-14
 	} while (!cache.deferred.compare_exchange_weak(first, object, std::memory_order_release,
 						       std::memory_order_relaxed));
 }

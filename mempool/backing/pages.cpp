@@ -70,7 +70,7 @@ constinit std::atomic<deferred_block *> deferred{nullptr};
 void defer(void *block, unsigned order)
 {
 	auto *d = new (block) deferred_block{deferred.load(std::memory_order_relaxed), order};
-	// release: pairs with the acquire in collect_deferred(), ORD-10
+	// release: pairs with the acquire in collect_deferred(), ORD-14
 	while (!deferred.compare_exchange_weak(d->next, d, std::memory_order_release, std::memory_order_relaxed)) {}
 }
 
@@ -79,7 +79,7 @@ void collect_deferred()
 {
 	if (deferred.load(std::memory_order_relaxed) == nullptr) [[likely]]
 		return;
-	// acquire: pairs with the release in defer(), ORD-10
+	// acquire: pairs with the release in defer(), ORD-14
 	deferred_block *d = deferred.exchange(nullptr, std::memory_order_acquire);
 	while (d != nullptr) {
 		deferred_block *next = d->next;

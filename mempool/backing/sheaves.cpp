@@ -133,12 +133,12 @@ void sheaves::destroy()
 sheaves::place sheaves::look(size_t offset) const
 {
 	const std::atomic_ref base(const_cast<void *&>(cpus_.base));
-	// acquire: pairs with the releases in flush(), ORD-9
+	// acquire: pairs with the releases in flush(), ORD-13
 	auto *parts = static_cast<cpu_sheaves *>(base.load(std::memory_order_acquire));
 	const unsigned cpu = base::cpu_number() % cpus_served();
 	const cpu_sheaves &part = parts[cpu];
 	base::rseq_stack *stack = (offset == offsetof(cpu_sheaves, main) ? part.main : part.spare)
-					  // acquire: pairs with the release in replace(), ORD-9
+					  // acquire: pairs with the release in replace(), ORD-13
 					  .load(std::memory_order_acquire);
 	return {parts == parts_ ? parts : nullptr, cpu, offset, stack};
 }
@@ -156,7 +156,7 @@ bool sheaves::replace(const place &at, sheaf *desired)
 	std::atomic<base::rseq_stack *> &pointer = at.offset == offsetof(cpu_sheaves, main) ? part.main : part.spare;
 	if (!guard.owns_lock() || pointer.load(std::memory_order_relaxed) != at.stack)
 		return false;
-	// release: pairs with the acquire in look(), ORD-9
+	// release: pairs with the acquire in look(), ORD-13
 	pointer.store(stack, std::memory_order_release);
 	return true;
 }
@@ -368,13 +368,13 @@ bool sheaves::flush()
 	{
 		const std::lock_guard guard(flush_lock_);
 		const std::atomic_ref base(cpus_.base);
-		// release: pairs with the acquire in look(), ORD-9
+		// release: pairs with the acquire in look(), ORD-13
 		base.store(stopped_parts(), std::memory_order_release);
 		// After the fence nobody is in a section on our parts.
 		const bool quiet = !base::rseq_usable() || base::rseq_fence();
 		if (quiet)
 			detached = detach_all();
-		// release: pairs with the acquire in look(), ORD-9
+		// release: pairs with the acquire in look(), ORD-13
 		base.store(parts_, std::memory_order_release);
 		if (!quiet)
 			return false;

@@ -9,7 +9,7 @@
 // Whoever takes a sheaf off its CPU has it for itself: a thread that was in the
 // middle of a section on it was preempted by us, and starts over. For all CPUs
 // at once, flush() exchanges the base pointer for one that serves nobody, and
-// waits for the sections in flight with rseq_fence() (ORD-9).
+// waits for the sections in flight with rseq_fence() (ORD-13).
 //
 // Where sections cannot be had, each CPU's part has a lock that is only ever
 // tried, and everything goes the same way under it.

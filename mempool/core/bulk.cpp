@@ -43,7 +43,7 @@ int ask_backing(mempool_t &pool, mempool_control &control, slot_span elems, int 
 /// All that is missing from the reserve, or nothing.
 bool ask_reserve(mempool_t &pool, mempool_control &control, slot_span elems, int missing)
 {
-	if (!control.reserve.store().take_into_gaps(elems.data(), static_cast<int>(elems.size()), missing))
+	if (!control.reserve.take_into_gaps(elems.data(), static_cast<int>(elems.size()), missing))
 		return false;
 	control.counters.add(count_from_reserve, static_cast<uint64_t>(missing));
 	// The marks of poisoned entries tell which slots these are.
@@ -100,7 +100,7 @@ unsigned free_each(const mempool_t &pool, mempool_control &control, slot_span el
 {
 	unsigned taken = 0;
 	unsigned refused = 0; // double and foreign frees: reported, and kept from everybody
-	for (; taken < elems.size() && control.reserve.wants(); taken++) {
+	for (; taken < elems.size() && control.reserve.has_room(); taken++) {
 		void *element = elems[taken];
 		if (!note_free(pool, control, element)) {
 			refused++;

@@ -5,7 +5,7 @@
 //
 // Owner of the state: the pool. Race table:
 //   alloc, free, bulk / the same    the reserve's own; counters are atomic
-//   resize / alloc, free            the store's lock
+//   resize / alloc, free            the store's own
 //   resize / resize                 resize_lock
 //   init, exit / anything           the caller's mistake (PAR-28)
 #pragma once
@@ -18,12 +18,12 @@
 #include "reserve/base/counters.hpp"
 
 #include "reserve/base/report.hpp"
+#include "reserve/either_store.hpp"
 #include "reserve/element_reserve.hpp"
-#include "reserve/locked_store.hpp"
 
 namespace mp::core {
 
-using pool_reserve = reserve::element_reserve<reserve::locked_store>;
+using pool_reserve = reserve::element_reserve<reserve::either_store>;
 
 /// What is counted, each in every CPU's stripe.
 enum field : unsigned {
@@ -60,7 +60,6 @@ struct mempool_control {
 	std::atomic<uint64_t> wait_longest_ns;
 
 	mp::base::adaptive_lock resize_lock;
-	void **first_slots; // the store's first array, part of this block; a larger one is a block of its own
 
 	mp::watch::registry_entry registered;
 	size_t block_bytes;

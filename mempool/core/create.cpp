@@ -22,7 +22,8 @@ using counters_t = mempool_control::counters_t;
 static_assert(offsetof(mempool_t, min_nr) == 0 && offsetof(mempool_t, pool_data) == 8 &&
 	      offsetof(mempool_t, alloc) == 16 && offsetof(mempool_t, free) == 24 &&
 	      offsetof(mempool_t, control) == 32 && sizeof(mempool_t) == 256);
-static_assert(sizeof(mempool_attr) == 32 && offsetof(mempool_attr, element_size) == 24);
+static_assert(sizeof(mempool_attr) == 40 && offsetof(mempool_attr, element_size) == 24 &&
+	      offsetof(mempool_attr, store) == 32);
 
 void freeze(void *pool)
 {
@@ -66,6 +67,8 @@ const char *refusal(const request &r)
 {
 	if (r.alloc == nullptr || r.free == nullptr)
 		return "a callback is NULL";
+	if (r.attr.store > MEMPOOL_STORE_LOCKED || r.attr.reserved != 0)
+		return "mempool_attr.store names no store, or its reserved field is not 0";
 	if (r.min_nr < 0 || r.min_nr > MEMPOOL_NR_MAX)
 		return "min_nr must be 0 to MEMPOOL_NR_MAX";
 	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
@@ -116,15 +119,17 @@ constexpr size_t round_up_line(size_t bytes)
 	return (bytes + base::cache_line_bytes - 1) & ~size_t{base::cache_line_bytes - 1};
 }
 
-/// One block for all: control, counters, the store's array. With mempool_t it
+/// One block for all: control, counters, the store's slots. With mempool_t it
 /// is all that an emergency touches.
 mempool_control *make_control(const request &r)
 {
 	const unsigned stripes = counters_t::stripes_wanted();
 	const int target = target_for(r.min_nr);
 	const size_t counters_at = round_up_line(sizeof(mempool_control));
-	const size_t slots_at = counters_at + stripes * counters_t::stripe_bytes;
-	const size_t bytes = slots_at + static_cast<size_t>(target) * sizeof(void *);
+	const size_t store_at = counters_at + stripes * counters_t::stripe_bytes;
+	const auto kind = r.attr.store == MEMPOOL_STORE_LOCKED ? reserve::either_store::kind::locked
+							       : reserve::either_store::kind::spread;
+	const size_t bytes = store_at + reserve::either_store::bytes_for(kind, target);
 
 	auto *block = static_cast<char *>(reserve::pinned_alloc(bytes));
 	if (block == nullptr)
@@ -132,8 +137,7 @@ mempool_control *make_control(const request &r)
 	auto *control = new (block) mempool_control{};
 	control->block_bytes = bytes;
 	control->counters.init(block + counters_at, stripes);
-	control->first_slots = reinterpret_cast<void **>(block + slots_at);
-	control->reserve.store().init({control->first_slots, target}, target);
+	control->reserve.store().init(kind, block + store_at, target);
 	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
 	control->backing = backing != nullptr ? backing->kind : backing::backing_kind::users_own;
 	control->ready = &backing::ready_elements(backing, r.pool_data);
@@ -150,9 +154,9 @@ void free_control(mempool_control *control)
 {
 	control->sole.release();
 	control->tracker.destroy();
-	const reserve::slot_array array = control->reserve.store().array();
-	if (array.slots != control->first_slots)
-		reserve::pinned_free(array.slots, static_cast<size_t>(array.capacity) * sizeof(void *));
+	reserve::memory_block block;
+	for (int i = 0; (block = control->reserve.store().grown(i)).start != nullptr; i++)
+		reserve::pinned_free(block.start, block.bytes);
 	reserve::pinned_free(control, control->block_bytes);
 }
 
@@ -171,19 +175,30 @@ void drain(mempool_t &pool, mempool_control &control)
 		free_to_backing(pool, control, element_of(pool, control, entry));
 }
 
-/// Makes the reserve's elements (PAR-1); all or none.
-bool fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
+/// Makes the reserve's elements (PAR-1); all or none. 0 or -errno.
+int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {
-	while (control.reserve.wants()) {
+	auto &store = control.reserve.store();
+	int error = 0;
+	while (error == 0 && control.reserve.has_room()) {
 		void *element = alloc_from_backing(pool, control, gfp_mask);
 		if (element == nullptr) {
-			drain(pool, control);
-			return false;
+			error = -ENOMEM;
+		} else if (!store.give(entry_for(control, element))) {
+			base::report(base::severity::bug)
+				.line("cannot initialise a pool: element %p has a bit set that the spread store needs",
+				      element)
+				.line("pool '%s' %p: choose MEMPOOL_STORE_LOCKED", control.name,
+				      static_cast<void *>(&pool))
+				.emit();
+			free_to_backing(pool, control, element);
+			error = -EINVAL;
 		}
-		control.reserve.give(entry_for(control, element));
 	}
-	control.reserve.store().note_full();
-	return true;
+	if (error != 0)
+		drain(pool, control);
+	store.note_full();
+	return error;
 }
 
 bool start_tracking(mempool_control &control)
@@ -206,14 +221,16 @@ int build(mempool_t &pool, const request &r)
 	pool.alloc = r.alloc;
 	pool.free = r.free;
 	pool.control = control;
-	if (start_tracking(*control) && fill(pool, *control, r.attr.gfp_mask)) {
+	int error = start_tracking(*control) ? fill(pool, *control, r.attr.gfp_mask) : -ENOMEM;
+	if (error == 0) {
 		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork))
 			return 0;
 		drain(pool, *control);
+		error = -ENOMEM;
 	}
 	clear(pool);
 	free_control(control);
-	return -ENOMEM;
+	return error;
 }
 
 /// Checks a request, and builds. 0 or -errno.

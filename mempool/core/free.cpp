@@ -12,6 +12,8 @@ namespace {
 /// Refill first: any element will do (PAR-21). False when others filled it meanwhile.
 bool give_to_reserve(mempool_control &control, void *element)
 {
+	if (watch::debug_on(MEMPOOL_DEBUG_POISON) && !control.reserve.has_room()) [[unlikely]]
+		return false; // not poisoned for nothing: the backing may rely on what is in it
 	if (!control.reserve.give(entry_for(control, element)))
 		return false;
 	control.counters.add(count_to_reserve);

@@ -2,8 +2,8 @@
 //
 // resize.cpp - another min_nr for a pool at work (PAR-26 to PAR-28). See mempool.h.
 //
-// Race table: alloc, free and bulk go on meanwhile; the store's lock and the
-// retry of each step settle who gets what. Resizes follow one another, by
+// Race table: alloc, free and bulk go on meanwhile; the store and the retry of
+// each step settle who gets what. Resizes follow one another, by
 // resize_lock, which is held while the backing is asked and may be held long.
 #include "mempool/core/element.hpp"
 #include "mempool/watch/context.hpp"
@@ -17,11 +17,6 @@
 namespace mp::core {
 namespace {
 
-size_t array_bytes(int capacity)
-{
-	return static_cast<size_t>(capacity) * sizeof(void *);
-}
-
 void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
 	while (void *entry = control.reserve.store().take_above(new_min_nr))
@@ -32,17 +27,16 @@ void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 /// Room for more entries; false, and nothing changed, when there is no memory.
 bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
-	reserve::slot_array larger;
-	if (new_min_nr > control.reserve.store().array().capacity) {
-		larger.slots = static_cast<void **>(reserve::pinned_alloc(array_bytes(new_min_nr)));
-		larger.capacity = new_min_nr;
-		if (larger.slots == nullptr)
+	reserve::memory_block more;
+	more.bytes = control.reserve.store().bytes_to_grow(new_min_nr);
+	if (more.bytes > 0) {
+		more.start = reserve::pinned_alloc(more.bytes);
+		if (more.start == nullptr)
 			return false;
 	}
-	const reserve::slot_array old = control.reserve.store().grow(larger, new_min_nr);
+	const reserve::memory_block old = control.reserve.store().grow(more, new_min_nr);
 	set_min_nr(pool, new_min_nr); // INV-2
-	if (old.slots != control.first_slots)
-		reserve::pinned_free(old.slots, array_bytes(old.capacity));
+	reserve::pinned_free(old.start, old.bytes);
 	return true;
 }
 
@@ -50,12 +44,13 @@ bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 /// frees then fill the rest (PAR-27).
 void top_up(mempool_t &pool, mempool_control &control)
 {
-	while (control.reserve.wants()) {
+	while (control.reserve.has_room()) {
 		void *element = alloc_from_backing(pool, control, GFP_KERNEL);
 		if (element == nullptr)
 			break;
 		if (!control.reserve.give(entry_for(control, element))) {
-			free_to_backing(pool, control, element); // frees were faster
+			// frees were faster; or it is not a pointer that a store can hold
+			free_to_backing(pool, control, element);
 			break;
 		}
 	}

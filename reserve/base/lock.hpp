@@ -7,8 +7,8 @@
 // further spin would only keep it from running again (SPEED.md: a spin lock
 // falls by factors of 100 there).
 //
-// Not for signal handlers, as the interrupted thread may be the holder; they
-// may try it, or look at counted_lock.hpp.
+// Not for signal handlers, but for try_lock(): the interrupted thread may be the
+// holder. See also counted_lock.hpp.
 #pragma once
 
 #include "reserve/base/futex.hpp"
@@ -26,7 +26,7 @@ class adaptive_lock {
 			lock_slow();
 	}
 
-	/// Takes the lock if that needs no waiting.
+	/// Never waits, so for signal handlers too.
 	bool try_lock()
 	{
 		uint32_t expected = unlocked;

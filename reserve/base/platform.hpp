@@ -14,6 +14,16 @@
 #define MP_TSAN 0
 #endif
 
+// A bit that no address of a program has set: aarch64 ignores those above 55
+// (top-byte tags live there), other processors have the whole upper half free.
+#if defined(__aarch64__)
+#define MP_MARK_SHIFT 55
+#elif __SIZEOF_POINTER__ == 8
+#define MP_MARK_SHIFT 63
+#else
+#error "entries of the lock-free store need addresses of 64 bits"
+#endif
+
 // glibc 2.35 and later register restartable sequences. ThreadSanitizer does not
 // see into them, so its builds do without.
 #if (defined(__x86_64__) || defined(__aarch64__)) && __has_include(<sys/rseq.h>) && !MP_TSAN

@@ -16,6 +16,7 @@
 // Context: any, signal handlers included.
 #pragma once
 
+#include "reserve/base/cpu.hpp"
 #include "reserve/base/rseq_stack.hpp"
 
 #if MP_RSEQ && defined(__x86_64__)
@@ -27,6 +28,13 @@
 #endif
 
 namespace mp::base {
+
+/// The CPU this thread ran on when it asked, by one load where sections are to
+/// be had. A number of any size: callers bring it into their range.
+[[gnu::always_inline]] inline unsigned current_cpu()
+{
+	return rseq_usable() ? rseq_cpu() : cpu_number();
+}
 
 /// When it returns true, every section that was running on any CPU has ended
 /// or started over. False where the kernel will not (older than 5.10, or a

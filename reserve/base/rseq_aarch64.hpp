@@ -33,6 +33,13 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	return static_cast<char *>(__builtin_thread_pointer()) + __rseq_offset;
 }
 
+[[gnu::always_inline]] inline unsigned rseq_cpu()
+{
+	unsigned cpu;
+	asm volatile("ldr %w[cpu], [%[area], #4]" : [cpu] "=r"(cpu) : [area] "r"(rseq_area()));
+	return cpu;
+}
+
 [[gnu::always_inline]] inline bool rseq_add(void *memory, unsigned shift, unsigned cpus, uint64_t n)
 {
 	uint64_t cpu;

@@ -7,6 +7,10 @@
 
 namespace mp::base {
 
+inline unsigned rseq_cpu()
+{
+	return ~0U;
+}
 inline bool rseq_add(void *, unsigned, unsigned, uint64_t)
 {
 	return false;

@@ -38,6 +38,15 @@ namespace mp::base {
 
 static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entries) == 16 && rseq_cpu_shift == 6);
 
+/// The CPU as the kernel left it in the thread's area; above 2^31 where it is
+/// not known. Only where rseq_usable().
+[[gnu::always_inline]] inline unsigned rseq_cpu()
+{
+	unsigned cpu;
+	asm volatile("movl %%fs:4(%[area]), %[cpu]" : [cpu] "=r"(cpu) : [area] "r"(__rseq_offset));
+	return cpu;
+}
+
 /// Adds to the counter at memory + CPU * 2^shift. False, and nothing is done,
 /// where the CPU has no number below `cpus`, or has none at all.
 [[gnu::always_inline]] inline bool rseq_add(void *memory, unsigned shift, unsigned cpus, uint64_t n)

@@ -171,6 +171,70 @@ START_TEST(name_of_a_zeroed_pool)
 }
 END_TEST
 
+START_TEST(attr_chooses_the_store)
+{
+	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
+
+	ck_assert_uint_eq(attr.store, MEMPOOL_STORE_SPREAD);
+	for (attr.store = 0; attr.store <= MEMPOOL_STORE_LOCKED; attr.store++) {
+		ck_assert_int_eq(init_with(&attr, 3), 0);
+		ck_assert_int_eq(mempool_curr_nr(&pool), 3);
+		mempool_exit(&pool);
+	}
+	ck_assert_int_eq(init_with(&attr, 3), -EINVAL);
+	expect_some_report("store");
+	attr.store = MEMPOOL_STORE_LOCKED;
+	attr.reserved = 1;
+	ck_assert_int_eq(init_with(&attr, 3), -EINVAL);
+	expect_some_report("reserved");
+	/* One of the size that the structure had before: the default. */
+	attr.size = offsetof(struct mempool_attr, store);
+	ck_assert_int_eq(init_with(&attr, 3), 0);
+	mempool_exit(&pool);
+}
+END_TEST
+
+static int unmarked_left = 2;
+
+/* After two elements, one that is no address of a process. */
+static void *marked_alloc(gfp_t gfp_mask, void *pool_data)
+{
+	if (unmarked_left-- > 0)
+		return scripted_alloc(gfp_mask, pool_data);
+#ifdef __aarch64__
+	return (void *)(UINT64_C(1) << 55 | 0x1230);
+#else
+	return (void *)(UINT64_C(1) << 63 | 0x1230);
+#endif
+}
+
+static int marked_freed;
+
+static void marked_free(void *element, void *pool_data)
+{
+	if ((uintptr_t)element >= UINT64_C(1) << 55)
+		marked_freed++;
+	else
+		scripted_free(element, pool_data);
+}
+
+START_TEST(attr_elements_that_the_spread_store_cannot_hold)
+{
+	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
+
+	ck_assert_int_eq(mempool_init_attr(&pool, 3, marked_alloc, marked_free, &bk, &attr), -EINVAL);
+	expect_some_report("MEMPOOL_STORE_LOCKED");
+	ck_assert(!mempool_initialized(&pool));
+	ck_assert_int_eq(marked_freed, 1);
+	ck_assert_int_eq(bk.frees, 2);
+	unmarked_left = 2;
+	attr.store = MEMPOOL_STORE_LOCKED;
+	ck_assert_int_eq(mempool_init_attr(&pool, 3, marked_alloc, marked_free, &bk, &attr), 0);
+	mempool_exit(&pool);
+	ck_assert_int_eq(marked_freed, 2);
+}
+END_TEST
+
 TCase *attr_tests(void)
 {
 	TCase *tc = new_case("attr");
@@ -183,6 +247,8 @@ TCase *attr_tests(void)
 	tcase_add_test(tc, attr_longest_name_fits);
 	tcase_add_loop_test(tc, attr_too_long_name_is_refused, 0, LENGTH(long_names));
 	tcase_add_test(tc, attr_size_0_is_refused);
+	tcase_add_test(tc, attr_chooses_the_store);
+	tcase_add_test(tc, attr_elements_that_the_spread_store_cannot_hold);
 	tcase_add_test(tc, attr_create_reports_its_error);
 	tcase_add_test(tc, init_of_an_initialised_pool_is_ebusy);
 	tcase_add_test(tc, name_of_a_zeroed_pool);

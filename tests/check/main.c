@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 		execv(program_path, argv);
 		return EXIT_FAILURE;
 	}
+	on_one_cpu();
 	suite = suite_create("check");
 	for (int i = 0; i < LENGTH(cases); i++)
 		suite_add_tcase(suite, cases[i]());

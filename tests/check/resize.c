@@ -119,9 +119,11 @@ END_TEST
 START_TEST(par_27_growing_tops_up_with_gfp_kernel)
 {
 	mempool_t atomic = {0};
+	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
 
-	ck_assert_int_eq(mempool_init_node(&atomic, 2, scripted_alloc, scripted_free, &bk, GFP_ATOMIC, NUMA_NO_NODE),
-			 0);
+	attr.gfp_mask = GFP_ATOMIC;
+	attr.store = MEMPOOL_STORE_LOCKED; /* the newest first, also after growing */
+	ck_assert_int_eq(mempool_init_attr(&atomic, 2, scripted_alloc, scripted_free, &bk, &attr), 0);
 	scripted_forget(&bk);
 	ck_assert_int_eq(mempool_resize(&atomic, 5), 0);
 	ck_assert_int_eq(atomic.min_nr, 5);

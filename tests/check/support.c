@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,23 @@ size_t same_bytes(const volatile void *memory, size_t bytes, int value)
 	while (same < bytes && p[same] == value)
 		same++;
 	return same;
+}
+
+static cpu_set_t all_cpus;
+
+void on_one_cpu(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	sched_getaffinity(0, sizeof(all_cpus), &all_cpus);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
+void on_all_cpus(void)
+{
+	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
 }
 
 static size_t address_space_used(void)

@@ -56,6 +56,11 @@ TCase *new_case(const char *name);
 /* under() - is the suite run under this checker? MEMPOOL_SANITIZER names it: asan, ubsan, tsan, valgrind. */
 bool under(const char *sanitizer);
 
+/* on_one_cpu(), on_all_cpus() - where this thread, and those that it starts, may run. The tests run on one, where every
+ * store hands out its newest element first; those that want threads to meet choose all. */
+void on_one_cpu(void);
+void on_all_cpus(void);
+
 /* scale() - fewer rounds under a checker, at least one. */
 int scale(int rounds);
 

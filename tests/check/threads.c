@@ -348,6 +348,7 @@ TCase *threads_tests(void)
 {
 	TCase *tc = new_case("threads");
 
+	tcase_add_checked_fixture(tc, on_all_cpus, NULL);
 	tcase_add_test(tc, par_24_threads_share_one_element_without_a_lost_wake_up);
 	tcase_add_test(tc, par_24_singles_bulks_and_timeouts_on_a_dry_pool);
 	tcase_add_test(tc, par_21_threads_on_a_backing_that_comes_and_goes);

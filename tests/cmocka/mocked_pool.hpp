@@ -88,14 +88,16 @@ inline void expect_frees(std::initializer_list<int> elements)
 /// A pool with elements 1 to max(1, min_nr) in its reserve, and no reports yet.
 class mocked_pool {
       public:
-	explicit mocked_pool(int min_nr)
+	explicit mocked_pool(int min_nr, mempool_store store = MEMPOOL_STORE_SPREAD)
 	{
 		futex_reset();
 		meanwhile = nullptr;
 		catch_reports();
 		for (int n = 1; n <= (min_nr > 0 ? min_nr : 1); n++)
 			expect_alloc(untouched, n);
-		assert_int_equal(mempool_init(&pool, min_nr, mocked_alloc, mocked_free, mocked_data), 0);
+		mempool_attr attr = MEMPOOL_ATTR_INIT;
+		attr.store = store;
+		assert_int_equal(mempool_init_attr(&pool, min_nr, mocked_alloc, mocked_free, mocked_data, &attr), 0);
 	}
 
 	/// Ends it; these come out of the reserve, in this order.
@@ -117,6 +119,7 @@ class mocked_pool {
 	void alloc(gfp_t gfp_mask, int gives) { assert_ptr_equal(mempool_alloc(&pool, gfp_mask), element(gives)); }
 	void free(int n) { mempool_free(element(n), &pool); }
 
+	one_cpu pinned;
 	mempool_t pool = {};
 };
 

@@ -19,7 +19,7 @@ struct stamped {
 	unsigned long visits = 0;
 };
 
-template <reserve::element_store Store> class store_threads {
+template <reserve::made_store Store> class store_threads {
       public:
 	static void nothing_is_lost_or_doubled(void **)
 	{
@@ -49,9 +49,9 @@ template <reserve::element_store Store> class store_threads {
 	};
 
 	struct traffic {
-		explicit traffic(const char *name) : random(name), slots(target), larger(size_t{2} * target)
+		explicit traffic(const char *name) : random(name), slots(Store::bytes_for(target))
 		{
-			store.init({slots.data(), target}, target);
+			store.init(slots.start(), target);
 			for (int i = 0; i < total / 2; i++) {
 				all[i].inside = true;
 				assert_true(store.give(&all[i]));
@@ -78,8 +78,8 @@ template <reserve::element_store Store> class store_threads {
 		void assert_conserved();
 
 		random_source random;
-		std::vector<void *> slots;
-		std::vector<void *> larger;
+		zeroed_memory slots;
+		std::deque<zeroed_memory> more;
 		Store store;
 		stamped all[total];
 		hand hands[threads + 1]; // the last one's is who resizes
@@ -159,28 +159,29 @@ template <reserve::element_store Store> class store_threads {
 		}
 	}
 
-	/// Shrinks and grows, through both arrays, for as long as there is traffic.
+	/// Shrinks and grows for as long as there is traffic; at first the array grows, too.
 	static void resize_until_done(traffic &t)
 	{
 		hand &surplus = t.hands[threads];
-		bool in_larger = false;
-		while (t.busy.load() > 0) {
+		for (int round = 0; t.busy.load() > 0; round++) {
 			while (surplus.count < hand_most) {
 				void *entry = t.store.take_above(target / 2);
 				if (entry == nullptr)
 					break;
 				took(surplus, entry);
 			}
-			const reserve::slot_array other = {in_larger ? t.slots.data() : t.larger.data(),
-							   in_larger ? target : 2 * target};
-			t.store.grow(other, target);
-			in_larger = !in_larger;
+			const int larger = round < 9 ? target << round : target + round % 64;
+			reserve::memory_block block;
+			block.bytes = t.store.bytes_to_grow(larger);
+			if (block.bytes > 0)
+				block.start = t.more.emplace_back(block.bytes).start();
+			t.store.grow(block, larger);
 			give_some(t, surplus);
 		}
 	}
 };
 
-template <reserve::element_store Store> void store_threads<Store>::traffic::assert_conserved()
+template <reserve::made_store Store> void store_threads<Store>::traffic::assert_conserved()
 {
 	int found = 0;
 	while (void *entry = store.take()) {
@@ -204,13 +205,17 @@ template <reserve::element_store Store> void store_threads<Store>::traffic::asse
 	assert_true(in_hands > 0);
 }
 
-template <reserve::element_store Store> void store_suite<Store>::keeps_a_thread_out_while_frozen(void **)
+template <reserve::made_store Store> void store_suite<Store>::keeps_a_bulk_out_while_frozen(void **)
 {
-	fixture f(2, 2);
+	fixture f(2);
 	f.fill(1);
 	f.store.freeze();
 	std::atomic<void *> taken{nullptr};
-	std::thread other([&] { taken = f.store.take(); });
+	std::thread other([&] {
+		void *gap = nullptr;
+		f.store.take_into_gaps(&gap, 1, 1);
+		taken = gap;
+	});
 	const bool got_in = happens([&] { return taken != nullptr || f.store.level() != 1; });
 	f.store.thaw();
 	other.join();
@@ -218,9 +223,9 @@ template <reserve::element_store Store> void store_suite<Store>::keeps_a_thread_
 	assert_ptr_equal(taken.load(), entry(0));
 }
 
-template <reserve::element_store Store> void store_suite<Store>::works_in_a_child_of_a_frozen_parent(void **)
+template <reserve::made_store Store> void store_suite<Store>::works_in_a_child_of_a_frozen_parent(void **)
 {
-	fixture f(3, 3);
+	fixture f(3);
 	f.fill(2);
 	f.store.freeze();
 	const int status = in_child([&f] {
@@ -235,7 +240,7 @@ template <reserve::element_store Store> void store_suite<Store>::works_in_a_chil
 }
 
 /// The whole suite for one store.
-template <reserve::element_store Store> int run_store_suite(const char *name)
+template <reserve::made_store Store> int run_store_suite(const char *name)
 {
 	using one = store_suite<Store>;
 	using many = store_threads<Store>;
@@ -249,10 +254,13 @@ template <reserve::element_store Store> int run_store_suite(const char *name)
 		cmocka_unit_test(one::takes_of_many_what_it_wants),
 		cmocka_unit_test(one::sheds_the_surplus_then_lowers_its_target),
 		cmocka_unit_test(one::lowers_its_target_at_once_without_a_surplus),
-		cmocka_unit_test(one::grows_within_its_array),
-		cmocka_unit_test(one::moves_to_a_larger_array),
+		cmocka_unit_test(one::grows_and_keeps_what_it_has),
+		cmocka_unit_test(one::grows_back_to_what_it_was),
+		cmocka_unit_test(one::knows_the_memory_that_it_was_brought),
+		cmocka_unit_test(one::counts_up_to_a_limit),
+		cmocka_unit_test(one::says_that_it_is_full_once_it_had_no_room),
 		cmocka_unit_test(one::remembers_its_lowest_level),
-		cmocka_unit_test(one::keeps_a_thread_out_while_frozen),
+		cmocka_unit_test(one::keeps_a_bulk_out_while_frozen),
 		cmocka_unit_test(one::works_in_a_child_of_a_frozen_parent),
 		cmocka_unit_test(many::nothing_is_lost_or_doubled),
 		cmocka_unit_test(many::nothing_is_lost_while_resized),

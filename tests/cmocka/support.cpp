@@ -61,6 +61,20 @@ int rounds(int native)
 	return sanitized() ? (native + 9) / 10 : native;
 }
 
+one_cpu::one_cpu()
+{
+	cpu_set_t here;
+	CPU_ZERO(&here);
+	CPU_SET(static_cast<size_t>(sched_getcpu()), &here);
+	sched_getaffinity(0, sizeof(before_), &before_);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
+one_cpu::~one_cpu()
+{
+	sched_setaffinity(0, sizeof(before_), &before_);
+}
+
 random_source::random_source(const char *test) : seed_(seed_for(test)), engine_(seed_) {}
 
 bool thread_sleeps(pid_t thread)

@@ -41,6 +41,33 @@ class random_source {
 	std::mt19937_64 engine_;
 };
 
+/// Keeps the calling thread on the CPU it is on: one CPU is handed the newest
+/// entry first, by any store.
+class one_cpu {
+      public:
+	one_cpu();
+	~one_cpu();
+	one_cpu(const one_cpu &) = delete;
+	one_cpu &operator=(const one_cpu &) = delete;
+
+      private:
+	cpu_set_t before_;
+};
+
+/// Memory as the owner of a store brings it: zeroed, and aligned to cache lines.
+class zeroed_memory {
+      public:
+	explicit zeroed_memory(size_t bytes) : lines_((bytes + line_bytes - 1) / line_bytes) {}
+	void *start() { return lines_.data(); }
+
+      private:
+	static constexpr size_t line_bytes = 64;
+	struct alignas(line_bytes) line {
+		char bytes[line_bytes];
+	};
+	std::vector<line> lines_;
+};
+
 /// Threads at work. Each start() adds some, which are told their number from 0.
 class crew {
       public:

@@ -5,8 +5,8 @@
 // ended by a wake-up, and was not, ends by its long deadline, and so shows.
 #include "support.hpp"
 
+#include "reserve/either_store.hpp"
 #include "reserve/element_reserve.hpp"
-#include "reserve/locked_store.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -24,18 +24,21 @@ using namespace mp::test;
 
 namespace {
 
-/// A locked store that lets a test step in between the queueing and the look.
-class stepping_store : public reserve::locked_store {
+using store_kind = reserve::either_store::kind;
+store_kind kind_under_test = store_kind::locked;
+
+/// A store that lets a test step in between the queueing and the look.
+class stepping_store : public reserve::either_store {
       public:
-	int level() const
+	int count(int most)
 	{
 		if (pthread_self() == stepper) {
 			stepper = {};
 			step();
 		}
-		return locked_store::level();
+		return either_store::count(most);
 	}
-	mutable pthread_t stepper{}; // its next reading of the level calls step()
+	pthread_t stepper{}; // its next counting calls step()
 	std::function<void()> step;
 };
 
@@ -50,7 +53,10 @@ void *entry()
 }
 
 struct fixture {
-	explicit fixture(int target) { reserve.store().init({slots, 16}, target); }
+	explicit fixture(int target) : slots(reserve::either_store::bytes_for(kind_under_test, target))
+	{
+		reserve.store().init(kind_under_test, slots.start(), target);
+	}
 
 	void give(int n)
 	{
@@ -65,7 +71,7 @@ struct fixture {
 		return eventually([&] { return reserve.waiting() == n; });
 	}
 
-	void *slots[16] = {};
+	zeroed_memory slots;
 	test_reserve reserve;
 };
 
@@ -224,6 +230,7 @@ void signals_do_not_end_a_sleep(void **)
 	struct sigaction action = {};
 	action.sa_handler = [](int) { signals_handled.fetch_add(1); };
 	sigaction(SIGUSR1, &action, nullptr); // without SA_RESTART
+	signals_handled = 0;
 	fixture f(1);
 	beds line;
 	sleep_one_by_one(f, line, 1, 1);
@@ -267,7 +274,7 @@ bool take_patiently(fixture &f, int need)
 {
 	sleeper s(f.reserve);
 	void *gaps[4] = {};
-	while (!f.reserve.store().take_into_gaps(gaps, need, need))
+	while (!f.reserve.take_into_gaps(gaps, need, need))
 		if (s.sleep(need, patient()) == outcome::timed_out)
 			return false;
 	return true;
@@ -375,5 +382,7 @@ int main()
 		cmocka_unit_test(no_wake_is_lost_in_a_crowd),
 		cmocka_unit_test(no_wake_is_lost_to_the_impatient),
 	};
-	return cmocka_run_group_tests_name("element_reserve, threads", tests, nullptr, nullptr);
+	const int failed = cmocka_run_group_tests_name("element_reserve, threads, locked", tests, nullptr, nullptr);
+	kind_under_test = store_kind::spread;
+	return failed + cmocka_run_group_tests_name("element_reserve, threads, spread", tests, nullptr, nullptr);
 }

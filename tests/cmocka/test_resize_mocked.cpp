@@ -12,9 +12,12 @@ using namespace mp::test;
 
 namespace {
 
+// Elements are told apart by their order here, which growing keeps only in this one.
+constexpr mempool_store kept_in = MEMPOOL_STORE_LOCKED;
+
 void par_26_the_surplus_goes_newest_first_then_the_minimum_falls(void **)
 {
-	mocked_pool p(4);
+	mocked_pool p(4, kept_in);
 	int min_nr = 0;
 	int level = 0;
 	expect_frees({4, 3});
@@ -35,7 +38,7 @@ void par_26_the_surplus_goes_newest_first_then_the_minimum_falls(void **)
 
 void par_26_the_surplus_goes_outside_of_any_lock(void **)
 {
-	mocked_pool p(3);
+	mocked_pool p(3, kept_in);
 	expect_free(3);
 	meanwhile = [&p] {
 		p.free(9); // the old target stands, so this is surplus again
@@ -47,7 +50,7 @@ void par_26_the_surplus_goes_outside_of_any_lock(void **)
 
 void par_26_a_surplus_that_comes_meanwhile_goes_too(void **)
 {
-	mocked_pool p(3);
+	mocked_pool p(3, kept_in);
 	expect_frees({3, 9});
 	meanwhile = [&p] { p.free(9); };
 	assert_int_equal(mempool_resize(&p.pool, 2), 0);
@@ -56,7 +59,7 @@ void par_26_a_surplus_that_comes_meanwhile_goes_too(void **)
 
 void par_26_without_a_surplus_only_the_minimum_falls(void **)
 {
-	mocked_pool p(3);
+	mocked_pool p(3, kept_in);
 	p.drain();
 	p.free(1);
 	assert_int_equal(mempool_resize(&p.pool, 2), 0);
@@ -69,7 +72,7 @@ void par_26_without_a_surplus_only_the_minimum_falls(void **)
 
 void par_26_a_bad_size_changes_nothing(void **)
 {
-	mocked_pool p(2);
+	mocked_pool p(2, kept_in);
 	int reported_now = 0;
 	for (const int bad : {0, -1, INT_MIN, MEMPOOL_NR_MAX + 1}) {
 		assert_int_equal(mempool_resize(&p.pool, bad), -EINVAL);
@@ -82,14 +85,14 @@ void par_26_a_bad_size_changes_nothing(void **)
 
 void the_same_size_asks_nobody(void **)
 {
-	mocked_pool p(2);
+	mocked_pool p(2, kept_in);
 	assert_int_equal(mempool_resize(&p.pool, 2), 0);
 	p.exit({2, 1});
 }
 
 void par_27_without_memory_nothing_changes(void **)
 {
-	mocked_pool p(2);
+	mocked_pool p(2, kept_in);
 	close_map_gate();
 	const int error = mempool_resize(&p.pool, 5);
 	open_map_gate();
@@ -104,7 +107,7 @@ void par_27_without_memory_nothing_changes(void **)
 
 void par_27_growing_asks_with_the_mask_untouched(void **)
 {
-	mocked_pool p(2);
+	mocked_pool p(2, kept_in);
 	for (const int n : {10, 11, 12})
 		expect_alloc(untouched, n);
 	assert_int_equal(mempool_resize(&p.pool, 5), 0);
@@ -114,7 +117,7 @@ void par_27_growing_asks_with_the_mask_untouched(void **)
 
 void par_27_what_is_out_is_asked_for_too(void **)
 {
-	mocked_pool p(2);
+	mocked_pool p(2, kept_in);
 	p.drain();
 	for (const int n : {10, 11, 12})
 		expect_alloc(untouched, n);
@@ -124,7 +127,7 @@ void par_27_what_is_out_is_asked_for_too(void **)
 
 void par_27_a_dry_backing_is_no_failure(void **)
 {
-	mocked_pool p(2);
+	mocked_pool p(2, kept_in);
 	expect_alloc(untouched, 10);
 	expect_alloc(untouched, 0);
 	assert_int_equal(mempool_resize(&p.pool, 6), 0);
@@ -141,7 +144,7 @@ void par_27_a_dry_backing_is_no_failure(void **)
 
 void par_27_an_array_that_is_large_enough_is_kept(void **)
 {
-	mocked_pool p(4);
+	mocked_pool p(4, kept_in);
 	expect_frees({4, 3});
 	assert_int_equal(mempool_resize(&p.pool, 2), 0);
 	close_map_gate(); // it needs no memory for this:
@@ -155,7 +158,7 @@ void par_27_an_array_that_is_large_enough_is_kept(void **)
 
 void par_27_what_frees_made_superfluous_goes_back(void **)
 {
-	mocked_pool p(1);
+	mocked_pool p(1, kept_in);
 	expect_alloc(untouched, 10);
 	meanwhile = [&p] { p.free(11); }; // while the backing makes one, another comes home
 	expect_free(10);
@@ -163,9 +166,33 @@ void par_27_what_frees_made_superfluous_goes_back(void **)
 	p.exit({11, 1});
 }
 
-void par_28_growing_wakes_sleepers(void **)
+/// The other store has slots to spare, and then wants memory for as many again.
+void par_27_the_spread_store_needs_memory_now_and_then(void **)
 {
 	mocked_pool p(1);
+	close_map_gate();
+	for (const int n : {10, 11})
+		expect_alloc(untouched, n);
+	const int within = mempool_resize(&p.pool, 3);
+	const int beyond = mempool_resize(&p.pool, 65);
+	open_map_gate();
+	assert_int_equal(within, 0);
+	assert_int_equal(beyond, -ENOMEM);
+	assert_int_equal(p.pool.min_nr, 3);
+	assert_int_equal(mempool_curr_nr(&p.pool), 3);
+	expect_alloc(untouched, 12);
+	expect_alloc(untouched, 0);
+	assert_int_equal(mempool_resize(&p.pool, 65), 0);
+	assert_int_equal(mempool_curr_nr(&p.pool), 4);
+	expect_function_calls(mocked_free, 4);
+	expect_any_count(mocked_free, element, 4);
+	expect_value_count(mocked_free, pool_data, mocked_data, 4);
+	mempool_exit(&p.pool);
+}
+
+void par_28_growing_wakes_sleepers(void **)
+{
+	mocked_pool p(1, kept_in);
 	p.drain();
 	expect_alloc(first_pass, 0);
 	expect_alloc(full_pass, 0);
@@ -201,6 +228,7 @@ int main()
 		cmocka_unit_test(par_27_a_dry_backing_is_no_failure),
 		cmocka_unit_test(par_27_an_array_that_is_large_enough_is_kept),
 		cmocka_unit_test(par_27_what_frees_made_superfluous_goes_back),
+		cmocka_unit_test(par_27_the_spread_store_needs_memory_now_and_then),
 		cmocka_unit_test(par_28_growing_wakes_sleepers),
 	};
 	return cmocka_run_group_tests_name("resize, mocked", tests, nullptr, nullptr);

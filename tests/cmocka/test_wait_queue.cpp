@@ -9,6 +9,7 @@
 #include "reserve/wait_queue.hpp"
 
 #include <cerrno>
+#include <functional>
 #include <initializer_list>
 #include <linux/futex.h>
 
@@ -39,11 +40,18 @@ struct line {
 		return -1;
 	}
 
+	void wake(int available_now, int full_at, bool news = true)
+	{
+		available = available_now;
+		full = full_at;
+		queue.wake(news);
+	}
+
 	/// Wakes, and expects these to be woken, in this order.
-	void wakes(int available, int full, std::initializer_list<int> expected, bool hopeless = true)
+	void wakes(int available_now, int full_at, std::initializer_list<int> expected, bool news = true)
 	{
 		futex_reset();
-		assert_int_equal(queue.wake(available, full, hopeless), expected.size());
+		wake(available_now, full_at, news);
 		const std::vector<const void *> words = futex_wakes();
 		assert_int_equal(words.size(), expected.size());
 		size_t i = 0;
@@ -51,7 +59,22 @@ struct line {
 			assert_int_equal(owner_of(words[i++]), who);
 	}
 
-	wait_queue queue;
+	static int look_available(void *of, int)
+	{
+		auto *l = static_cast<line *>(of);
+		if (l->on_look) {
+			const std::function<void()> once = std::move(l->on_look);
+			l->on_look = nullptr;
+			once();
+		}
+		return l->available;
+	}
+	static int look_full(void *of) { return static_cast<line *>(of)->full; }
+
+	int available = 0;
+	int full = 1;
+	std::function<void()> on_look; // called once, while the queue's lock is held
+	wait_queue queue{reserve::supply{look_available, look_full, this}};
 	waiter waiters[9];
 	int count = 0;
 };
@@ -138,7 +161,7 @@ void sleeps_until_the_state_says_so(void **)
 {
 	line l({1});
 	futex_play({returns(0), returns(EINTR), returns(EAGAIN), // none of these is a wake-up
-		    after([&l] { l.queue.wake(1, 1); }, 0)});
+		    after([&l] { l.wake(1, 1); }, 0)});
 	errno = 77;
 	assert_true(l.queue.sleep(l.waiters[0], patient()));
 	assert_int_equal(futex_steps_left(), 0);
@@ -169,7 +192,7 @@ void leaves_the_line_at_its_deadline(void **)
 void is_woken_when_wake_and_deadline_meet(void **)
 {
 	line l({1});
-	futex_play({after([&l] { l.queue.wake(1, 1); }, ETIMEDOUT)});
+	futex_play({after([&l] { l.wake(1, 1); }, ETIMEDOUT)});
 	assert_true(l.queue.sleep(l.waiters[0], patient()));
 	assert_int_equal(l.queue.waiting(), 0);
 }
@@ -196,7 +219,7 @@ void hands_the_deadline_to_the_kernel(void **)
 	l.queue.enqueue(l.waiters[0], 1);
 	futex_play({[&](const futex_wait_call &call) {
 		first = call;
-		l.queue.wake(1, 1);
+		l.wake(1, 1);
 		return 0;
 	}});
 	assert_true(l.queue.sleep(l.waiters[0], base::never_ns));
@@ -221,14 +244,61 @@ void is_empty_in_a_child(void **)
 	const int status = in_child([&l] {
 		l.queue.thaw_in_child();
 		waiter mine;
-		if (l.queue.waiting() != 0 || l.queue.wake(4, 4) != 0)
+		futex_reset();
+		l.wake(4, 4);
+		if (l.queue.waiting() != 0 || !futex_wakes().empty())
 			return 1;
 		l.queue.enqueue(mine, 1);
-		return l.queue.waiting() == 1 && l.queue.wake(4, 4) == 1 && l.queue.cancel(mine) ? 0 : 2;
+		if (l.queue.waiting() != 1)
+			return 2;
+		l.wake(4, 4);
+		return l.queue.cancel(mine) && futex_wakes().size() == 1 ? 0 : 3;
 	});
 	l.queue.thaw();
 	assert_int_equal(status, 0);
 	l.wakes(4, 4, {0, 1, 2}); // the parent's sleepers are still there
+}
+
+/// ORD-9: who asks while the lock is held is served by its holder. Here it is
+/// held by the thread itself, as when a signal handler gives an element.
+void the_holder_wakes_for_who_found_the_lock_taken(void **)
+{
+	line l({1, 1, 1});
+	l.available = 1;
+	int woken_by_the_handler = -1;
+	l.on_look = [&] {
+		l.available = 2; // one more has come
+		l.queue.wake(true);
+		woken_by_the_handler = static_cast<int>(futex_wakes().size());
+	};
+	l.queue.wake(true);
+	assert_int_equal(woken_by_the_handler, 0); // it did not wait, and did nothing
+	assert_int_equal(l.queue.waiting(), 0);    // two by the first round, and then there were still two
+}
+
+void a_wake_during_fork_comes_after_it(void **)
+{
+	line l({1});
+	l.queue.freeze();
+	l.wake(1, 1);
+	assert_int_equal(l.queue.waiting(), 1);
+	l.queue.thaw();
+	assert_int_equal(l.queue.waiting(), 0);
+	assert_int_equal(futex_wakes().size(), 1);
+}
+
+void goes_round_again_for_who_asked_meanwhile(void **)
+{
+	line l({1, 1});
+	l.available = 1;
+	l.on_look = [&] { // what is asked for after the look needs another one
+		l.available = 0;
+		l.queue.wake(true);
+		l.on_look = [&] { l.available = 1; };
+	};
+	l.queue.wake(true);
+	assert_int_equal(l.queue.waiting(), 1);
+	assert_int_equal(futex_wakes().size(), 1);
 }
 
 /// The queue as a list sorted by ticket, and nothing else.
@@ -281,8 +351,9 @@ struct comparison {
 		constexpr int full = 5;
 		futex_reset();
 		const std::vector<int> expected = m.wake(available, full, news);
-		assert_int_equal(l.queue.wake(available, full, news), expected.size());
+		l.wake(available, full, news);
 		const std::vector<const void *> words = futex_wakes();
+		assert_int_equal(words.size(), expected.size());
 		for (size_t n = 0; n < expected.size(); n++) {
 			assert_int_equal(l.owner_of(words[n]), expected[n]);
 			queued[expected[n]] = false;
@@ -343,6 +414,9 @@ int main()
 		cmocka_unit_test(hands_the_deadline_to_the_kernel),
 		cmocka_unit_test(a_real_deadline_passes),
 		cmocka_unit_test(is_empty_in_a_child),
+		cmocka_unit_test(the_holder_wakes_for_who_found_the_lock_taken),
+		cmocka_unit_test(a_wake_during_fork_comes_after_it),
+		cmocka_unit_test(goes_round_again_for_who_asked_meanwhile),
 		cmocka_unit_test(behaves_as_a_sorted_list_does),
 	};
 	return cmocka_run_group_tests_name("wait_queue", tests, nullptr, nullptr);

@@ -35,6 +35,8 @@ int sequence::make(int min_nr, gfp_t mask, maker how, const char *name)
 	attr.name = name;
 	attr.gfp_mask = mask;
 	attr.node = static_cast<int>(random_.below(3)) - 1;
+	spread_ = (how != maker::init_attr && how != maker::create_attr) || random_.chance(50);
+	attr.store = spread_ ? MEMPOOL_STORE_SPREAD : MEMPOOL_STORE_LOCKED;
 	attr.element_size = !source_->odd_addresses && random_.chance(50) ? source_->size_bytes : 0;
 
 	pool_ = &embedded_;

@@ -218,7 +218,9 @@ void sequence::op_free_bulk()
 
 void sequence::op_resize()
 {
-	const int new_min_nr = static_cast<int>(random_min_nr()) + 1;
+	int new_min_nr = static_cast<int>(random_min_nr()) + 1;
+	if (spread_)
+		new_min_nr = std::min(new_min_nr, std::max(model_.min_nr(), 1));
 	judge::begin_step("mempool_resize(%d -> %d)", model_.min_nr(), new_min_nr);
 	model_.resize(new_min_nr);
 	player_.expect(model_.calls(), pool_);

@@ -65,6 +65,7 @@ class sequence {
 	mempool_t embedded_ = {};
 	mempool_t *pool_ = nullptr; // the living one
 	bool created_ = false;      // by mempool_create...(), not in embedded_
+	bool spread_ = false;       // its store: the newest element comes first only while nothing has grown
 	std::string name_;          // that it was given; "": none
 
 	std::vector<void *> out_; // elements, as the model knows them
