@@ -50,6 +50,8 @@ TEST_OBJ := $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(MODEL_OBJ) $(STRESS_OBJ)
 # What the test scripts need to know; they build in scratch folders of their own.
 RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 
+include tests/bench/bench.mk
+
 .PHONY: check tests run-tests stress asan ubsan tsan coverage
 tests: all $(TEST_PROGRAMS) ## build the test programs, and run none
 

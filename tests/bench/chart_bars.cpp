@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+//
+// chart_bars.cpp - a panel of bars for each table, in two columns. Every table
+// in ns has the same logarithmic scale, so that panels can be compared. No state.
+#include "peer.hpp"
+#include "report.hpp"
+#include "svg.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace bench {
+
+namespace {
+
+constexpr double margin = 24;
+constexpr double panel_width = 560;
+constexpr double label_width = 150;
+constexpr double value_width = 70;
+constexpr double bar_height = 17;
+constexpr double head_height = 30;
+constexpr double foot_height = 26;
+constexpr double top = 78;
+
+/// Powers of ten that hold all figures of one unit.
+struct scale {
+	double low = 0;  // exponents of ten
+	double high = 1;
+
+	double place(double value) const
+	{
+		const double width = panel_width - label_width - value_width;
+		return std::clamp((std::log10(value) - low) / (high - low), 0.004, 1.0) * width;
+	}
+};
+
+scale scale_of(const results &r, const std::string &unit)
+{
+	scale s = {unit == "ns" ? 0.0 : 1.0, unit == "ns" ? 1.0 : 2.0};
+	for (const table &t : r.tables)
+		for (const series &row : t.rows)
+			if (t.unit == unit && median(row) > 0)
+				s.high = std::max(s.high, std::ceil(std::log10(median(row))));
+	return s;
+}
+
+const char *class_of(const series &s)
+{
+	if ((s.roles & role_limit) != 0)
+		return "limit";
+	return (s.roles & role_ours) != 0 ? "ours" : "peer";
+}
+
+std::vector<const series *> sorted_rows(const table &t)
+{
+	std::vector<const series *> rows;
+	for (const series &s : t.rows)
+		if (median(s) > 0)
+			rows.push_back(&s);
+	std::stable_sort(rows.begin(), rows.end(),
+			 [](const series *a, const series *b) { return median(*a) < median(*b); });
+	return rows;
+}
+
+double height_of(const table &t)
+{
+	return head_height + foot_height + bar_height * static_cast<double>(sorted_rows(t).size());
+}
+
+std::string grid(const scale &s, double x, double y, double height, const std::string &unit)
+{
+	std::string out;
+	for (double power = s.low; power <= s.high; power++) {
+		const double at = x + label_width + s.place(std::pow(10, power));
+		out += "<line class=\"grid\" x1=\"" + px(at) + "\" x2=\"" + px(at) + "\" y1=\"" + px(y) + "\" y2=\"" +
+		       px(y + height) + "\"/>\n";
+		// Every second one where they would run into each other.
+		if (s.high - s.low <= 5 || static_cast<int>(power - s.low) % 2 == 0)
+			out += svg_text(at, y + height + 13, "faint mid", figure(std::pow(10, power)).substr(0, 12));
+	}
+	return out + svg_text(x + panel_width, y + height + 13, "faint end", unit);
+}
+
+std::string panel(const table &t, const scale &s, double x, double y)
+{
+	const std::vector<const series *> rows = sorted_rows(t);
+	const double height = bar_height * static_cast<double>(rows.size());
+	std::string out = svg_text(x, y + 18, "head", t.title);
+	double at = y + head_height;
+	out += grid(s, x, at, height, t.unit);
+	for (const series *row : rows) {
+		const double width = s.place(median(*row));
+		const std::string bold = (row->roles & role_ours) != 0 ? " bold" : "";
+		out += svg_text(x + label_width - 8, at + 13, "end" + bold, row->name);
+		out += "<rect class=\"" + std::string(class_of(*row)) + "\" x=\"" + px(x + label_width) + "\" y=\"" +
+		       px(at + 3) + "\" width=\"" + px(width) + "\" height=\"" + px(bar_height - 5) +
+		       "\" rx=\"2\"><title>" + escaped(row->what) + "</title></rect>\n";
+		out += svg_text(x + label_width + width + 6, at + 13, bold, figure(median(*row)));
+		at += bar_height;
+	}
+	return out;
+}
+
+std::string legend(double x, double y)
+{
+	struct item {
+		const char *name;
+		const char *text;
+	};
+	constexpr std::array<item, 3> items = {
+		{{"ours", "libmempool"}, {"peer", "peers"}, {"limit", "what the machine allows"}}};
+	std::string out;
+	for (const item &i : items) {
+		out += "<rect class=\"" + std::string(i.name) + "\" x=\"" + px(x) + "\" y=\"" + px(y - 10) +
+		       "\" width=\"12\" height=\"12\" rx=\"2\"/>\n" + svg_text(x + 18, y, "", i.text);
+		x += 110;
+	}
+	return out;
+}
+
+} // namespace
+
+std::string bars_svg(const results &r)
+{
+	std::array<double, 2> ends = {top, top};
+	std::string panels;
+	for (const table &t : r.tables) {
+		// Into the column that is shorter, the left one when in doubt.
+		const size_t column = ends[1] < ends[0] ? 1 : 0;
+		panels += panel(t, scale_of(r, t.unit), margin + static_cast<double>(column) * (panel_width + margin),
+				ends[column]);
+		ends[column] += height_of(t) + 12;
+	}
+	const double width = 2 * panel_width + 3 * margin;
+	const double height = std::max(ends[0], ends[1]) + margin / 2;
+	return svg_open(width, height, "Cost of one allocation plus one free") +
+	       svg_text(margin, 32, "title", "One allocation plus one free: less is better, each line is ten times the last") +
+	       legend(margin, 58) + svg_text(margin + 400, 58, "faint", r.on.cpu + ", " + std::to_string(r.on.cpus) +
+	       " CPUs, " + r.on.kernel + ", " + r.on.date) + panels + "</svg>\n";
+}
+
+} // namespace bench

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+//
+// limits.cpp - what the machine allows: a thread's own array, a bare per-CPU
+// stack, and pointers that are only moved. None of them is an allocator.
+//
+// State: `own` is each thread's; an rseq_limit is shared by its threads.
+#include "elements.hpp"
+#include "lists.hpp"
+#include "rseq_stack.hpp"
+
+#include <memory>
+#include <mutex>
+#include <unistd.h>
+#include <vector>
+
+namespace bench {
+namespace {
+
+// tls: an array in each thread.
+
+struct own_array {
+	std::unique_ptr<elements> memory;
+	std::vector<void *> storage;
+	void **free_slot = nullptr; // one past the newest
+};
+thread_local own_array own;
+// Apart from `own`, so that the hot loops need no check for its construction.
+thread_local void **own_top;
+
+void *tls_create(const peer *, const demand *wanted)
+{
+	return new demand(*wanted);
+}
+
+void tls_begin(void *context)
+{
+	const auto *wanted = static_cast<const demand *>(context);
+	const unsigned count = wanted->count / wanted->threads + 1;
+	own.memory = std::make_unique<elements>(wanted->size, count);
+	own.storage.resize(count);
+	for (unsigned i = 0; i < count; i++)
+		own.storage[i] = (*own.memory)[i];
+	own_top = own.storage.data() + count;
+}
+
+void tls_end(void *)
+{
+	own = own_array();
+}
+
+void *tls_alloc(void *)
+{
+	return *--own_top;
+}
+
+void tls_free(void *, void *element)
+{
+	*own_top++ = element;
+}
+
+void tls_destroy(void *context)
+{
+	delete static_cast<demand *>(context);
+}
+
+// rseq: elements for all on each CPU, since threads may end up on one CPU.
+
+struct rseq_limit {
+	rseq_limit(const demand &wanted, unsigned cpus)
+	    : memory(wanted.size, static_cast<size_t>(wanted.count) * cpus),
+	      stacks(cpus, static_cast<size_t>(wanted.count) * cpus)
+	{
+		for (unsigned cpu = 0; cpu < cpus; cpu++)
+			for (unsigned i = 0; i < wanted.count; i++)
+				stacks.preload(cpu, memory[static_cast<size_t>(cpu) * wanted.count + i]);
+	}
+	elements memory;
+	rseq_stacks stacks;
+};
+
+void *rseq_create(const peer *, const demand *wanted)
+{
+	if (!rseq_works())
+		return nullptr;
+	return new rseq_limit(*wanted, static_cast<unsigned>(sysconf(_SC_NPROCESSORS_CONF)));
+}
+
+void rseq_destroy(void *context)
+{
+	delete static_cast<rseq_limit *>(context);
+}
+
+// A thread that moved may find its new CPU's stack empty; the caller then tries again, and is counted.
+void *rseq_alloc(void *context)
+{
+	return static_cast<rseq_limit *>(context)->stacks.pop();
+}
+
+// Each stack has room for all elements, so there is no full one.
+void rseq_free(void *context, void *element)
+{
+	static_cast<rseq_limit *>(context)->stacks.push(element);
+}
+
+// Pointers alone: the same few elements over and over, whoever has them.
+
+struct pointers {
+	explicit pointers(const demand &wanted) : memory(wanted.size, 1024) {}
+	elements memory;
+	unsigned next = 0; // used by one thread
+};
+
+void *pointers_create(const peer *, const demand *wanted)
+{
+	return new pointers(*wanted);
+}
+
+void pointers_destroy(void *context)
+{
+	delete static_cast<pointers *>(context);
+}
+
+void *pointers_alloc(void *context)
+{
+	auto *p = static_cast<pointers *>(context);
+	return p->memory[p->next++ % 1024];
+}
+
+void pointers_free(void *, void *) {}
+
+const peer peers[] = {
+	{"tls", "limit: an array in each thread", role_ordinary | role_own_thread | role_limit, nullptr, tls_create,
+	 tls_destroy, tls_alloc, tls_free, tls_begin, tls_end},
+	{"rseq", "limit: a bare per-CPU stack by restartable sequences", role_ordinary | role_reserve | role_limit |
+	 role_own_thread, nullptr, rseq_create, rseq_destroy, rseq_alloc, rseq_free, nullptr, nullptr},
+	{"pointers alone", "limit: nothing is allocated, the pipe moves pointers", role_pointers | role_limit, nullptr,
+	 pointers_create, pointers_destroy, pointers_alloc, pointers_free, nullptr, nullptr},
+};
+
+} // namespace
+
+std::span<const peer> limit_peers()
+{
+	return peers;
+}
+
+} // namespace bench

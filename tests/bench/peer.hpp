@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// peer.hpp - the one table of operations through which every allocator is
+// measured, ours and the limits included, so that the table costs each the same.
+//
+// No state. An allocator that needs headers to be built lives in a plugin of
+// its own (peers/), which is there only when its package is: a plugin exports
+// bench_peers().
+#pragma once
+
+#include <cstddef>
+
+namespace bench {
+
+/// What an allocator is to be made for.
+struct demand {
+	size_t size;      ///< bytes of one element
+	unsigned count;   ///< most elements live at a time, over all threads
+	unsigned threads; ///< most threads at work at a time
+};
+
+/// Where an allocator is measured, and as what. A set.
+enum role : unsigned {
+	role_ordinary = 1,    ///< allocates while memory is there
+	role_reserve = 2,     ///< hands out a fixed number of elements, and all of them to anybody
+	role_callbacks = 4,   ///< the pair that compares a user's callbacks with the pool in front of them
+	role_pointers = 8,    ///< allocates nothing: shows what the pipe itself costs
+	role_one_thread = 16, ///< must not be used by two threads
+	role_own_thread = 32, ///< an element must be freed by the thread that allocated it
+	role_ours = 64,       ///< from libmempool
+	role_limit = 128,     ///< not an allocator, but what the machine allows
+};
+
+struct peer {
+	const char *name;
+	const char *what; ///< for the report, what exactly is called
+	unsigned roles;
+	const void *data; ///< the allocator's own
+
+	/// NULL: cannot be had for this demand; then it is left out.
+	void *(*create)(const peer *self, const demand *wanted);
+	void (*destroy)(void *context);
+	void *(*alloc)(void *context);
+	void (*free)(void *context, void *element);
+	/// Called by each thread before its first and after its last call. May be NULL.
+	void (*thread_begin)(void *context);
+	void (*thread_end)(void *context);
+};
+
+/// What a plugin tells of itself.
+struct plugin {
+	const char *package; ///< whose peers these are
+	const char *version;
+	const peer *peers;
+	unsigned count;
+	const char *why_not; ///< why its peers cannot be used here, or NULL
+};
+
+} // namespace bench
+
+extern "C" {
+/// A plugin's only function.
+using bench_plugin_t = bench::plugin();
+}
