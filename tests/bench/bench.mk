@@ -22,9 +22,10 @@ $(BENCH_DIR)/gbench: $(GBENCH_OBJ) $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lbenchmark -lpthread -Wl,-rpath,'$$ORIGIN/..'
 
-$(BENCH_DIR)/%.so: tests/bench/peers/%.cpp tests/bench/peer.hpp $(BUILD)/flags.stamp
+# Thread-local variables as a program that is linked with the peer reaches them.
+$(BENCH_DIR)/%.so: tests/bench/peers/%.cpp $(wildcard tests/bench/*.hpp) $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
-	$(call quiet,PEER) $(CXX) $(ALL_FLAGS) -std=c++20 -fPIC -shared $(PEER_FLAGS) -o $@ $< $(PEER_LIBS)
+	$(call quiet,PEER) $(CXX) $(ALL_FLAGS) -std=c++20 -fPIC -ftls-model=initial-exec -shared $(PEER_FLAGS) -o $@ $< $(PEER_LIBS)
 $(BENCH_DIR)/dpdk.so: PEER_FLAGS = $(shell pkg-config --cflags libdpdk) -Wno-volatile
 # The ring's operations register themselves: nobody calls them by name.
 $(BENCH_DIR)/dpdk.so: PEER_LIBS = -Wl,--no-as-needed -lrte_eal -lrte_mempool -lrte_mempool_ring -lrte_ring

@@ -25,7 +25,7 @@ constexpr double top = 78;
 
 /// Powers of ten that hold all figures of one unit.
 struct scale {
-	double low = 0;  // exponents of ten
+	double low = 0; // exponents of ten
 	double high = 1;
 
 	double place(double value) const
@@ -135,9 +135,12 @@ std::string bars_svg(const results &r)
 	const double width = 2 * panel_width + 3 * margin;
 	const double height = std::max(ends[0], ends[1]) + margin / 2;
 	return svg_open(width, height, "Cost of one allocation plus one free") +
-	       svg_text(margin, 32, "title", "One allocation plus one free: less is better, each line is ten times the last") +
-	       legend(margin, 58) + svg_text(margin + 400, 58, "faint", r.on.cpu + ", " + std::to_string(r.on.cpus) +
-	       " CPUs, " + r.on.kernel + ", " + r.on.date) + panels + "</svg>\n";
+	       svg_text(margin, 32, "title",
+			"One allocation plus one free: less is better, each line is ten times the last") +
+	       legend(margin, 58) +
+	       svg_text(margin + 400, 58, "faint",
+			r.on.cpu + ", " + std::to_string(r.on.cpus) + " CPUs, " + r.on.kernel + ", " + r.on.date) +
+	       panels + "</svg>\n";
 }
 
 } // namespace bench

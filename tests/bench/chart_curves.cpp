@@ -80,8 +80,8 @@ std::string line(const curve &c, size_t number, const axis &across, const axis &
 		points += x + "," + y + " ";
 		dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"2.5\" style=\"fill:" + colour + "\"/>\n";
 	}
-	return "<polyline fill=\"none\" style=\"stroke:" + colour + "\" stroke-width=\"" + (number == 0 ? "2.5" : "1.5") +
-	       "\" points=\"" + points + "\"/>\n" + dots;
+	return "<polyline fill=\"none\" style=\"stroke:" + colour + "\" stroke-width=\"" +
+	       (number == 0 ? "2.5" : "1.5") + "\" points=\"" + points + "\"/>\n" + dots;
 }
 
 /// The names at the right, moved apart where the lines end close together.
@@ -132,7 +132,8 @@ std::string curves_svg(const results &r)
 		panels += names(c, across, up);
 	}
 	return svg_open(2 * panel_width + 3 * margin, y + panel_height + margin, "How the cost grows") +
-	       svg_text(margin, 32, "title", "How the cost of one allocation plus one free grows") + panels + "</svg>\n";
+	       svg_text(margin, 32, "title", "How the cost of one allocation plus one free grows") + panels +
+	       "</svg>\n";
 }
 
 } // namespace bench

@@ -14,13 +14,6 @@ namespace bench {
 
 namespace {
 
-uint64_t read_clock(clockid_t clock)
-{
-	timespec t;
-	clock_gettime(clock, &t);
-	return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
-}
-
 const std::vector<int> &allowed_cpus()
 {
 	static const std::vector<int> cpus = [] {
@@ -44,11 +37,6 @@ void sleep_us(uint64_t us)
 
 } // namespace
 
-uint64_t now_ns()
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
 unsigned usable_cpus()
 {
 	return static_cast<unsigned>(allowed_cpus().size());
@@ -61,18 +49,6 @@ void pin_to_cpu(unsigned i)
 	CPU_ZERO(&set);
 	CPU_SET(cpus[i % cpus.size()], &set);
 	sched_setaffinity(0, sizeof(set), &set);
-}
-
-void worker::begin()
-{
-	failures = 0;
-	cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
-
-void worker::end()
-{
-	end_ns = now_ns();
-	cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 }
 
 crew_result run_crew(const crew_plan &plan, const std::function<void(worker &)> &work)
@@ -106,9 +82,9 @@ crew_result run_crew(const crew_plan &plan, const std::function<void(worker &)> 
 		r.failures += w.failures;
 		end = std::max(end, w.end_ns);
 	}
+	r.wall_ns = static_cast<double>(end - start);
 	const double spent = plan.threads == 1 ? static_cast<double>(workers[0].cpu_ns)
-					       : static_cast<double>(end - start) *
-							 std::min(plan.threads, usable_cpus());
+					       : r.wall_ns * std::min(plan.threads, usable_cpus());
 	r.ns = spent / static_cast<double>(std::max<uint64_t>(r.operations, 1));
 	return r;
 }

@@ -6,13 +6,11 @@
 // read by its workers.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
+#include "worker.hpp"
+
 #include <functional>
 
 namespace bench {
-
-enum phase : int { warming, measuring, over };
 
 struct crew_plan {
 	unsigned threads;
@@ -20,43 +18,9 @@ struct crew_plan {
 	bool pinned; ///< thread i on the i-th CPU that we may use
 };
 
-class worker {
-      public:
-	worker(unsigned id, const std::atomic<int> &now) : id_(id), now_(now) {}
-
-	unsigned id() const { return id_; }
-	bool is_over() const { return now_.load(std::memory_order_relaxed) == over; }
-
-	/// Calls pass() over and over, which returns how many operations it did. Those of the passes that
-	/// began while we measure are counted, at least one pass; then the time is taken.
-	template <class Pass>
-	void run(Pass pass)
-	{
-		do
-			pass();
-		while (now_.load(std::memory_order_relaxed) == warming);
-		begin();
-		do
-			operations += pass();
-		while (!is_over());
-		end();
-	}
-
-	uint64_t operations = 0;
-	uint64_t failures = 0;
-	uint64_t cpu_ns = 0;
-	uint64_t end_ns = 0;
-
-      private:
-	void begin();
-	void end();
-
-	unsigned id_;
-	const std::atomic<int> &now_;
-};
-
 struct crew_result {
-	double ns = 0; ///< for one operation
+	double ns = 0;      ///< for one operation
+	double wall_ns = 0; ///< what the whole turn took
 	uint64_t operations = 0;
 	uint64_t failures = 0;
 };
@@ -69,7 +33,5 @@ crew_result run_crew(const crew_plan &plan, const std::function<void(worker &)> 
 unsigned usable_cpus();
 /// Binds the calling thread to the i-th of them.
 void pin_to_cpu(unsigned i);
-
-uint64_t now_ns();
 
 } // namespace bench

@@ -24,9 +24,13 @@ struct growth {
 
 const std::vector<growth> &growths()
 {
-	static const std::vector<const char *> ordinary = {"mempool", "dpdk-c", "tcmalloc", "mimalloc", "glibc", "rseq"};
+	static const std::vector<const char *> ordinary = {"mempool",  "dpdk-c", "tcmalloc",
+							   "mimalloc", "glibc",  "rseq"};
 	static const std::vector<growth> all = {
-		{"grow-threads", "Batch of 64, 64 B, with the number of threads", "threads", {1, 2, 4, 8, 16, 32, 64},
+		{"grow-threads",
+		 "Batch of 64, 64 B, with the number of threads",
+		 "threads",
+		 {1, 2, 4, 8, 16, 32, 64},
 		 ordinary,
 		 [](unsigned x) { return workload{.form = shape::batch, .threads = x, .batch = 64}; }},
 		{"grow-reserve",
@@ -35,14 +39,23 @@ const std::vector<growth> &growths()
 		 {1, 2, 4, 8, 16, 32, 64},
 		 {"mempool", "preallocated", "boost freelist", "cas16 stack", "mutex array", "rseq"},
 		 [](unsigned x) {
-			 return workload{.form = shape::batch, .threads = x, .batch = 8, .roles = role_reserve,
+			 return workload{.form = shape::batch,
+					 .threads = x,
+					 .batch = 8,
+					 .roles = role_reserve,
 					 .reserve = 1024};
 		 }},
-		{"grow-elements", "Batch, 64 B, with the number of elements in it", "elements",
-		 {1, 10, 100, 1000, 10'000, 100'000, 1'000'000}, ordinary,
+		{"grow-elements",
+		 "Batch, 64 B, with the number of elements in it",
+		 "elements",
+		 {1, 10, 100, 1000, 10'000, 100'000, 1'000'000},
+		 ordinary,
 		 [](unsigned x) { return workload{.form = shape::batch, .batch = x}; }},
-		{"grow-size", "Batch of 16, with the size of an element", "bytes",
-		 {16, 64, 256, 1024, 4096, 16'384, 65'536}, ordinary,
+		{"grow-size",
+		 "Batch of 16, with the size of an element",
+		 "bytes",
+		 {16, 64, 256, 1024, 4096, 16'384, 65'536},
+		 ordinary,
 		 [](unsigned x) { return workload{.form = shape::batch, .size = x, .batch = 16}; }},
 	};
 	return all;
@@ -64,7 +77,7 @@ void measure_point(curve &c, const growth &g, const roll &peers, const settings 
 	std::vector<std::vector<double>> figures(g.whom.size());
 	for (const char *name : g.whom) {
 		const peer *p = find_peer(peers, name, w);
-		lanes.push_back(p == nullptr ? nullptr : std::make_unique<lane>(*p, w));
+		lanes.push_back(p == nullptr ? nullptr : std::make_unique<lane>(*p, w, how.tabled));
 	}
 	const unsigned count = how.rounds < 3 ? how.rounds : 3;
 	for (unsigned round = 0; round < count; round++)

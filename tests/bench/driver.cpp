@@ -2,7 +2,6 @@
 //
 // driver.cpp - the benchmark's command: reads the arguments, measures, and
 // writes the reports.
-#include "latency.hpp"
 #include "measure.hpp"
 #include "memory.hpp"
 #include "report.hpp"
@@ -106,7 +105,8 @@ bool can_write(const std::string &folder)
 
 void parse(options &o, int argc, char **argv)
 {
-	CLI::App app("Measures libmempool beside its peers, and writes bench.md, bench.json, bench.svg and curves.svg.");
+	CLI::App app(
+		"Measures libmempool beside its peers, and writes bench.md, bench.json, bench.svg and curves.svg.");
 	app.add_option("--out", o.out, "folder for the reports")->capture_default_str();
 	app.add_option("--plugins", o.plugins, "folder of the peers' plugins (default: beside this program)")
 		->envname("BENCH_PLUGINS");
@@ -115,6 +115,7 @@ void parse(options &o, int argc, char **argv)
 	app.add_option("--ms", o.how.slice_ms, "one turn of one peer, in ms (default: 30, quick: 8)")
 		->check(CLI::Range(1, 10'000));
 	app.add_flag("--quick", o.how.quick, "a short look");
+	app.add_flag("--table", o.how.tabled, "call everybody through a table of functions, and inline nobody");
 	app.add_flag("--list", o.list, "name the workloads, and stop");
 	app.add_option("--memory-of", o.memory_of, "the program's own")->group("");
 	try {

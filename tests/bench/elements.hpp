@@ -16,7 +16,8 @@ namespace bench {
 class elements {
       public:
 	elements(size_t size, size_t count)
-	    : stride_(stride_of(size)), memory_(static_cast<char *>(aligned_alloc(4096, whole_pages(stride_ * count))))
+		: stride_(stride_of(size)),
+		  memory_(static_cast<char *>(aligned_alloc(4096, whole_pages(stride_ * count))))
 	{
 		if (memory_ == nullptr)
 			abort();

@@ -28,8 +28,7 @@ size_t size_of(const benchmark::State &state)
 
 void mempool(benchmark::State &state)
 {
-	kmem_cache *cache =
-		kmem_cache_create("bench", static_cast<unsigned>(state.range(0)), 0, 0, nullptr);
+	kmem_cache *cache = kmem_cache_create("bench", static_cast<unsigned>(state.range(0)), 0, 0, nullptr);
 	mempool_t *pool = mempool_create_slab_pool(16, cache);
 	for (auto _ : state) {
 		void *element = mempool_alloc(pool, GFP_KERNEL);
@@ -42,8 +41,7 @@ void mempool(benchmark::State &state)
 
 void cache(benchmark::State &state)
 {
-	kmem_cache *cache =
-		kmem_cache_create("bench", static_cast<unsigned>(state.range(0)), 0, 0, nullptr);
+	kmem_cache *cache = kmem_cache_create("bench", static_cast<unsigned>(state.range(0)), 0, 0, nullptr);
 	for (auto _ : state) {
 		void *element = kmem_cache_alloc(cache, GFP_KERNEL);
 		touch(element);

@@ -67,8 +67,8 @@ void tls_destroy(void *context)
 
 struct rseq_limit {
 	rseq_limit(const demand &wanted, unsigned cpus)
-	    : memory(wanted.size, static_cast<size_t>(wanted.count) * cpus),
-	      stacks(cpus, static_cast<size_t>(wanted.count) * cpus)
+		: memory(wanted.size, static_cast<size_t>(wanted.count) * cpus),
+		  stacks(cpus, static_cast<size_t>(wanted.count) * cpus)
 	{
 		for (unsigned cpu = 0; cpu < cpus; cpu++)
 			for (unsigned i = 0; i < wanted.count; i++)
@@ -105,7 +105,8 @@ void rseq_free(void *context, void *element)
 // Pointers alone: the same few elements over and over, whoever has them.
 
 struct pointers {
-	explicit pointers(const demand &wanted) : memory(wanted.size, 1024) {}
+	static constexpr unsigned few = 64;
+	explicit pointers(const demand &wanted) : memory(wanted.size, few) {}
 	elements memory;
 	unsigned next = 0; // used by one thread
 };
@@ -123,18 +124,19 @@ void pointers_destroy(void *context)
 void *pointers_alloc(void *context)
 {
 	auto *p = static_cast<pointers *>(context);
-	return p->memory[p->next++ % 1024];
+	return p->memory[p->next++ % pointers::few];
 }
 
 void pointers_free(void *, void *) {}
 
 const peer peers[] = {
 	{"tls", "limit: an array in each thread", role_ordinary | role_own_thread | role_limit, nullptr, tls_create,
-	 tls_destroy, tls_alloc, tls_free, tls_begin, tls_end},
-	{"rseq", "limit: a bare per-CPU stack by restartable sequences", role_ordinary | role_reserve | role_limit |
-	 role_own_thread, nullptr, rseq_create, rseq_destroy, rseq_alloc, rseq_free, nullptr, nullptr},
+	 tls_destroy, calls_of<tls_alloc, tls_free>, tls_begin, tls_end},
+	{"rseq", "limit: a bare per-CPU stack by restartable sequences",
+	 role_ordinary | role_reserve | role_limit | role_own_thread, nullptr, rseq_create, rseq_destroy,
+	 calls_of<rseq_alloc, rseq_free>, nullptr, nullptr},
 	{"pointers alone", "limit: nothing is allocated, the pipe moves pointers", role_pointers | role_limit, nullptr,
-	 pointers_create, pointers_destroy, pointers_alloc, pointers_free, nullptr, nullptr},
+	 pointers_create, pointers_destroy, calls_of<pointers_alloc, pointers_free>, nullptr, nullptr},
 };
 
 } // namespace

@@ -28,8 +28,7 @@ void add_plugin(roll &r, const std::string &folder, const std::string &name)
 		return;
 	}
 	void *handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-	auto *function =
-		handle == nullptr ? nullptr : reinterpret_cast<bench_plugin_t *>(dlsym(handle, "bench_peers"));
+	auto *function = handle == nullptr ? nullptr : reinterpret_cast<bench_plugin_t *>(dlsym(handle, "bench_peers"));
 	if (function == nullptr) {
 		r.left_out.push_back(name + ": " + dlerror());
 		return;

@@ -9,7 +9,9 @@
 
 #include <cstdlib>
 #include <dlfcn.h>
+#include <filesystem>
 #include <gnu/libc-version.h>
+#include <link.h>
 
 namespace bench {
 namespace {
@@ -49,9 +51,16 @@ std::string version_of_tcmalloc(void *library)
 	return version == nullptr ? "" : version(&major, &minor, &patch);
 }
 
-std::string version_unknown(void *)
+/// TBB tells it by its file's name only.
+std::string version_of_file(void *library)
 {
-	return "";
+	link_map *map = nullptr;
+	if (dlinfo(library, RTLD_DI_LINKMAP, static_cast<void *>(&map)) != 0)
+		return "";
+	std::error_code error;
+	const std::string file = std::filesystem::canonical(map->l_name, error).filename();
+	const size_t at = file.find(".so.");
+	return error || at == std::string::npos ? "" : file.substr(at + 4);
 }
 
 struct library {
@@ -65,12 +74,24 @@ struct library {
 
 const library libraries[] = {
 	{"jemalloc", "malloc, free of libjemalloc", {"libjemalloc.so.2"}, "malloc", "free", version_of_jemalloc},
-	{"mimalloc", "mi_malloc, mi_free", {"libmimalloc.so.2", "libmimalloc.so.3", "libmimalloc.so"}, "mi_malloc",
-	 "mi_free", version_of_mimalloc},
-	{"tcmalloc", "tc_malloc, tc_free", {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}, "tc_malloc", "tc_free",
+	{"mimalloc",
+	 "mi_malloc, mi_free",
+	 {"libmimalloc.so.2", "libmimalloc.so.3", "libmimalloc.so"},
+	 "mi_malloc",
+	 "mi_free",
+	 version_of_mimalloc},
+	{"tcmalloc",
+	 "tc_malloc, tc_free",
+	 {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"},
+	 "tc_malloc",
+	 "tc_free",
 	 version_of_tcmalloc},
-	{"tbb", "scalable_malloc, scalable_free", {"libtbbmalloc.so.2"}, "scalable_malloc", "scalable_free",
-	 version_unknown},
+	{"tbb",
+	 "scalable_malloc, scalable_free",
+	 {"libtbbmalloc.so.2"},
+	 "scalable_malloc",
+	 "scalable_free",
+	 version_of_file},
 };
 
 // What peer.data points to.
@@ -108,7 +129,7 @@ void call_free(void *p, void *element)
 
 peer make_peer(const char *name, const char *what, const functions *call)
 {
-	return {name, what, role_ordinary, call, create, destroy, call_alloc, call_free, nullptr, nullptr};
+	return {name, what, role_ordinary, call, create, destroy, calls_of<call_alloc, call_free>, nullptr, nullptr};
 }
 
 // The handle, never closed: its threads' caches live as long as the process.

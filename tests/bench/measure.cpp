@@ -5,8 +5,8 @@
 // what was measured side by side is compared.
 #include "measure.hpp"
 
-#include "latency.hpp"
 #include "memory.hpp"
+#include "ticks.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -58,9 +58,12 @@ std::vector<workload> list_workloads()
 	};
 }
 
-series empty_series(const peer &p, const std::string &suffix = "")
+series empty_series(const peer &p, const std::string &suffix, unsigned rounds)
 {
-	return {.name = p.name + suffix, .what = p.what, .roles = p.roles};
+	return {.name = p.name + suffix,
+		.what = p.what,
+		.roles = p.roles,
+		.rounds = std::vector<double>(rounds, std::nan(""))};
 }
 
 void say(const std::string &what)
@@ -70,17 +73,20 @@ void say(const std::string &what)
 
 /// The lanes of one workload, and the table that they fill.
 struct field {
-	std::vector<std::unique_ptr<lane>> lanes;
-	table figures;
+	explicit field(const settings &s) : how(s) {}
 
 	void enter(const peer &p, const workload &w, const std::string &suffix = "")
 	{
-		auto l = std::make_unique<lane>(p, w);
+		auto l = std::make_unique<lane>(p, w, how.tabled);
 		if (!l->exists())
 			return;
 		lanes.push_back(std::move(l));
-		figures.rows.push_back(empty_series(p, suffix));
+		figures.rows.push_back(empty_series(p, suffix, how.rounds));
 	}
+
+	const settings &how;
+	std::vector<std::unique_ptr<lane>> lanes;
+	table figures;
 };
 
 void enter_all(field &f, const roll &peers, const workload &w)
@@ -97,27 +103,33 @@ void enter_all(field &f, const roll &peers, const workload &w)
 	}
 }
 
-/// Calls turn(i) for each of `count` peers in each round, beginning with another one each time.
-template <class Turn>
-void rounds(const settings &how, size_t count, Turn turn)
+/// Calls turn(i, round) for each of `count` peers in each round, beginning with another one each time. It returns what
+/// the turn took, in ns: who takes far longer than a turn has collapsed, and sits out the other rounds.
+template <class Turn> void rounds(const settings &how, size_t count, Turn turn)
 {
+	const double too_long_ns = how.slice_ms * 1e6 * 10;
+	std::vector<bool> collapsed(count);
 	for (unsigned round = 0; round < how.rounds; round++)
-		for (size_t i = 0; i < count; i++)
-			turn((i + round) % count);
+		for (size_t place = 0; place < count; place++) {
+			const size_t i = (place + round) % count;
+			if (!collapsed[i])
+				collapsed[i] = turn(i, round) > too_long_ns;
+		}
 }
 
 void measure_workload(results &into, const roll &peers, const workload &w)
 {
 	say(w.key);
-	field f;
+	field f(into.how);
 	f.figures.key = w.key;
 	f.figures.title = w.title;
 	f.figures.unit = "ns";
 	enter_all(f, peers, w);
-	rounds(into.how, f.lanes.size(), [&](size_t i) {
+	rounds(into.how, f.lanes.size(), [&](size_t i, unsigned round) {
 		const crew_result r = f.lanes[i]->run(into.how.slice_ms);
-		f.figures.rows[i].rounds.push_back(r.ns);
+		f.figures.rows[i].rounds[round] = r.ns;
 		f.figures.rows[i].failures += r.failures;
+		return r.wall_ns;
 	});
 	into.tables.push_back(std::move(f.figures));
 }
@@ -126,22 +138,24 @@ void measure_latency(results &into, const roll &peers)
 {
 	say(latency_key);
 	const workload w = from_the_reserve(latency_key, "", 16);
-	field f;
+	field f(into.how);
 	enter_all(f, peers, w);
-	const char *const parts[] = {"p50", "p99", "p99.99", "longest"};
 	std::vector<table> tables;
-	for (const char *part : parts)
+	for (const char *part : {"p50", "p99", "p99.99", "longest"})
 		tables.push_back({std::string(latency_key) + "-" + part,
 				  std::string("All from the reserve, 16 threads, one operation: ") + part, "ns",
 				  f.figures.rows});
-	rounds(into.how, f.lanes.size(), [&](size_t i) {
-		const lane &l = *f.lanes[i];
-		const latencies found = measure_latencies(l.who(), l.context(), w, into.how.slice_ms);
-		const double values[] = {found.p50, found.p99, found.p9999, found.longest};
-		for (size_t part = 0; part < std::size(parts); part++) {
-			tables[part].rows[i].rounds.push_back(values[part]);
-			tables[part].rows[i].failures += found.failures;
+	const double ns = tick_ns();
+	rounds(into.how, f.lanes.size(), [&](size_t i, unsigned round) {
+		histogram times;
+		const crew_result r = f.lanes[i]->run_timed(into.how.slice_ms, times);
+		const double values[] = {times.percentile(0.5), times.percentile(0.99), times.percentile(0.9999),
+					 static_cast<double>(times.greatest())};
+		for (size_t part = 0; part < tables.size(); part++) {
+			tables[part].rows[i].rounds[round] = values[part] * ns;
+			tables[part].rows[i].failures += r.failures;
 		}
+		return r.wall_ns;
 	});
 	for (table &t : tables)
 		into.tables.push_back(std::move(t));
@@ -155,8 +169,8 @@ void measure_memories(results &into, const roll &peers, const std::string &plugi
 		const peer &p = peers.peers[i];
 		if ((p.roles & role_ordinary) == 0 || (p.roles & role_limit) != 0)
 			continue;
-		series s = empty_series(p);
-		s.rounds.push_back(measure_memory(plugins, i));
+		series s = empty_series(p, "", 1);
+		s.rounds[0] = measure_memory(plugins, i);
 		if (!std::isnan(s.rounds[0]))
 			t.rows.push_back(std::move(s));
 	}
@@ -187,7 +201,8 @@ void measure(results &into, const roll &peers, const std::vector<std::string> &k
 {
 	for (const std::string &key : keys) {
 		const auto &plain = plain_workloads();
-		const auto w = std::find_if(plain.begin(), plain.end(), [&](const workload &x) { return x.key == key; });
+		const auto w =
+			std::find_if(plain.begin(), plain.end(), [&](const workload &x) { return x.key == key; });
 		if (w != plain.end())
 			measure_workload(into, peers, *w);
 		else if (key == latency_key)

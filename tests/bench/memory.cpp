@@ -46,7 +46,7 @@ int print_memory(const roll &r, size_t peer_index)
 	if (p.thread_begin != nullptr)
 		p.thread_begin(context);
 	for (void *&element : elements) {
-		element = p.alloc(context);
+		element = p.call.alloc(context);
 		if (element == nullptr)
 			return 3;
 		*static_cast<volatile size_t *>(element) = 1;

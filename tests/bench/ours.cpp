@@ -178,19 +178,19 @@ constexpr pool_kind plain = {nullptr};
 constexpr unsigned ours = role_ours;
 const peer peers[] = {
 	{"mempool", "mempool_alloc(GFP_KERNEL), mempool_free of a slab pool", ours | role_ordinary, &plain,
-	 create_slab_pool, destroy, pool_alloc, pool_free, nullptr, nullptr},
+	 create_slab_pool, destroy, calls_of<pool_alloc, pool_free>, nullptr, nullptr},
 	{"kmem_cache", "kmem_cache_alloc, kmem_cache_free", ours | role_ordinary, nullptr, create_cache, destroy,
-	 cache_alloc, cache_free, nullptr, nullptr},
-	{"kmalloc", "kmalloc, kfree", ours | role_ordinary, nullptr, create_size, destroy, kmalloc_alloc, kmalloc_free,
-	 nullptr, nullptr},
+	 calls_of<cache_alloc, cache_free>, nullptr, nullptr},
+	{"kmalloc", "kmalloc, kfree", ours | role_ordinary, nullptr, create_size, destroy,
+	 calls_of<kmalloc_alloc, kmalloc_free>, nullptr, nullptr},
 	{"mempool", "mempool_alloc(GFP_ATOMIC), whose backing fails each time, and mempool_free", ours | role_reserve,
-	 &plain, create_failing_pool, destroy, atomic_alloc, pool_free, nullptr, nullptr},
+	 &plain, create_failing_pool, destroy, calls_of<atomic_alloc, pool_free>, nullptr, nullptr},
 	{"preallocated", "mempool_alloc_preallocated, mempool_free", ours | role_reserve, &plain, create_failing_pool,
-	 destroy, preallocated_alloc, pool_free, nullptr, nullptr},
+	 destroy, calls_of<preallocated_alloc, pool_free>, nullptr, nullptr},
 	{"mempool", "a pool over callbacks that call malloc and free", ours | role_callbacks, &plain, create_user_pool,
-	 destroy, pool_alloc, pool_free, nullptr, nullptr},
+	 destroy, calls_of<pool_alloc, pool_free>, nullptr, nullptr},
 	{"callbacks", "the same callbacks, called through the same pointers", role_callbacks | role_limit, nullptr,
-	 create_size, destroy, direct_alloc, direct_free, nullptr, nullptr},
+	 create_size, destroy, calls_of<direct_alloc, direct_free>, nullptr, nullptr},
 };
 
 } // namespace

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// peer.hpp - the one table of operations through which every allocator is
-// measured, ours and the limits included, so that the table costs each the same.
+// peer.hpp - the table of operations that every allocator that is measured
+// gives, ours and the limits included.
 //
 // No state. An allocator that needs headers to be built lives in a plugin of
 // its own (peers/), which is there only when its package is: a plugin exports
 // bench_peers().
 #pragma once
+
+#include "loops.hpp"
 
 #include <cstddef>
 
@@ -31,6 +33,16 @@ enum role : unsigned {
 	role_limit = 128,     ///< not an allocator, but what the machine allows
 };
 
+/// Both functions, and the loops around them, which are as much a part of an allocator here.
+struct calls {
+	void *(*alloc)(void *context);
+	void (*free)(void *context, void *element);
+	const loops *direct;
+};
+
+/// Alloc and Free are functions as above.
+template <auto Alloc, auto Free> inline constexpr calls calls_of = {Alloc, Free, &loops_of<direct<Alloc, Free>>};
+
 struct peer {
 	const char *name;
 	const char *what; ///< for the report, what exactly is called
@@ -40,8 +52,7 @@ struct peer {
 	/// NULL: cannot be had for this demand; then it is left out.
 	void *(*create)(const peer *self, const demand *wanted);
 	void (*destroy)(void *context);
-	void *(*alloc)(void *context);
-	void (*free)(void *context, void *element);
+	calls call;
 	/// Called by each thread before its first and after its last call. May be NULL.
 	void (*thread_begin)(void *context);
 	void (*thread_end)(void *context);

@@ -38,8 +38,7 @@ class spin_lock {
 };
 
 /// The kernel's algorithm: an array of elements under a lock.
-template <class Lock>
-class locked_array {
+template <class Lock> class locked_array {
       public:
 	explicit locked_array(const demand &wanted) : memory_(wanted.size, wanted.count), slots_(wanted.count)
 	{
@@ -133,9 +132,18 @@ class pmr_pool {
 	std::pmr::synchronized_pool_resource resource_;
 };
 
+template <class Reference> void *take(void *p)
+{
+	return static_cast<Reference *>(p)->take();
+}
+
+template <class Reference> void give(void *p, void *element)
+{
+	static_cast<Reference *>(p)->give(element);
+}
+
 /// The table's row for one of the classes above.
-template <class Reference>
-constexpr peer row(const char *name, const char *what, unsigned roles)
+template <class Reference> constexpr peer row(const char *name, const char *what, unsigned roles)
 {
 	return {
 		name,
@@ -144,8 +152,7 @@ constexpr peer row(const char *name, const char *what, unsigned roles)
 		nullptr,
 		[](const peer *, const demand *wanted) -> void * { return new Reference(*wanted); },
 		[](void *p) { delete static_cast<Reference *>(p); },
-		[](void *p) { return static_cast<Reference *>(p)->take(); },
-		[](void *p, void *element) { static_cast<Reference *>(p)->give(element); },
+		calls_of<take<Reference>, give<Reference>>,
 		nullptr,
 		nullptr,
 	};

@@ -72,12 +72,12 @@ ordered_json verdict_of(const verdict &v)
 std::string json_text(const results &r)
 {
 	ordered_json j;
-	j["machine"] = {{"cpu", r.on.cpu},		 {"cpus", r.on.cpus}, {"kernel", r.on.kernel},
-			{"compiler", r.on.compiler}, {"libc", r.on.libc}, {"date", r.on.date},
-			{"rseq", r.on.rseq}};
+	j["machine"] = {{"cpu", r.on.cpu},   {"cpus", r.on.cpus}, {"kernel", r.on.kernel}, {"compiler", r.on.compiler},
+			{"libc", r.on.libc}, {"date", r.on.date}, {"rseq", r.on.rseq}};
 	j["settings"] = {{"rounds", r.how.rounds},
 			 {"slice_ms", r.how.slice_ms},
 			 {"quick", r.how.quick},
+			 {"tabled", r.how.tabled},
 			 {"clock_ns", number(r.how.clock_ns)}};
 	j["versions"] = r.versions;
 	j["left_out"] = r.left_out;

@@ -29,9 +29,14 @@ void head(std::ostream &o, const results &r)
 	  << "Left out: " << joined(r.left_out, "; ") << ".\n\n"
 	  << r.how.rounds << " rounds; in each, the peers of a workload took turns of " << r.how.slice_ms
 	  << " ms. A figure is the median of its rounds, in ns for one allocation plus one free with the first 8 "
-	     "bytes touched; a ratio is the median of the rounds' ratios. One thread is timed by its own CPU time, more "
-	     "by the clock, times the CPUs that they can keep busy. Everybody is called through one table of "
-	     "functions, which costs each the same. ± is the width of the middle half of the rounds.\n";
+	     "bytes touched; a ratio is the median of the rounds' ratios. One thread is timed by its own CPU time, "
+	     "more "
+	     "by the clock, times the CPUs that they can keep busy. "
+	  << (r.how.tabled ? "Everybody is called through one table of functions, which costs each the same."
+			   : "Everybody is called as its users do it: what lies in headers is inlined, what lies in a "
+			     "shared "
+			     "library, ours too, is called by its exported functions.")
+	  << " ± is the width of the middle half of the rounds.\n";
 	if (r.how.quick)
 		o << "\n**A quick run: good for a look, not for a judgement.**\n";
 }
@@ -40,12 +45,14 @@ void verdicts(std::ostream &o, const results &r)
 {
 	if (r.verdicts.empty())
 		return;
-	o << "\n## Targets\n\n| workload | target | against | bound | reached | met |\n|---|---|---|---:|---:|---|\n";
+	o << "\n## Targets\n\n| workload | target | against | reached | met |\n|---|---|---|---:|---|\n";
 	for (const verdict &v : r.verdicts)
 		o << "| " << v.title << " | " << v.rule << " | " << (v.against.empty() ? "-" : v.against) << " | "
-		  << figure(v.bound) << " " << v.unit << " | " << figure(v.reached) << " " << v.unit << " | "
-		  << (!v.measured() ? "not measured" : v.met() ? "yes" : "no") << (v.stretch ? " (stretch)" : "")
-		  << " |\n";
+		  << figure(v.reached) << " " << v.unit << " | "
+		  << (!v.measured() ? "not measured"
+		      : v.met()     ? "yes"
+				    : "no")
+		  << (v.stretch ? " (stretch)" : "") << " |\n";
 }
 
 std::string kind_of(const series &s)

@@ -12,8 +12,7 @@ namespace bench {
 
 namespace {
 
-template <class Combine>
-double median_of_rounds(const series &a, const series &b, Combine combine)
+template <class Combine> double median_of_rounds(const series &a, const series &b, Combine combine)
 {
 	std::vector<double> values;
 	for (size_t i = 0; i < std::min(a.rounds.size(), b.rounds.size()); i++)
@@ -21,8 +20,7 @@ double median_of_rounds(const series &a, const series &b, Combine combine)
 	return median(values);
 }
 
-template <class T>
-const T *find_in(const std::vector<T> &all, const std::string &wanted, std::string T::*field)
+template <class T> const T *find_in(const std::vector<T> &all, const std::string &wanted, std::string T::*field)
 {
 	const auto i = std::find_if(all.begin(), all.end(), [&](const T &one) { return one.*field == wanted; });
 	return i == all.end() ? nullptr : &*i;

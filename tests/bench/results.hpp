@@ -71,6 +71,7 @@ struct settings {
 	unsigned rounds = 9;
 	unsigned slice_ms = 40;
 	bool quick = false;
+	bool tabled = false; ///< every call goes through the table of functions
 	double clock_ns = 0; ///< what reading the clock costs
 };
 

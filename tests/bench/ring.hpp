@@ -37,7 +37,8 @@ class ring {
 	{
 		const size_t at = read_.load(std::memory_order_relaxed);
 		for (unsigned tries = 0; at == seen_written_; tries++) {
-			seen_written_ = written_.load(std::memory_order_acquire); // acquire: pairs with push()'s release
+			seen_written_ =
+				written_.load(std::memory_order_acquire); // acquire: pairs with push()'s release
 			if (at != seen_written_)
 				break;
 			if (tries == 200)

@@ -32,8 +32,8 @@ inline bool rseq_works()
 class rseq_stacks {
       public:
 	rseq_stacks(unsigned cpus, size_t capacity)
-	    : cpus_(cpus), capacity_(capacity), stride_((8 * (capacity + 1) + 255) / 128 * 128),
-	      base_(static_cast<char *>(aligned_alloc(128, stride_ * cpus)))
+		: cpus_(cpus), capacity_(capacity), stride_((8 * (capacity + 1) + 255) / 128 * 128),
+		  base_(static_cast<char *>(aligned_alloc(128, stride_ * cpus)))
 	{
 		if (base_ == nullptr)
 			abort();
@@ -76,19 +76,20 @@ class rseq_stacks {
 	[[gnu::always_inline]] bool push(void *element)
 	{
 		uint64_t pushed;
-		asm volatile(".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"
-			     "3:\t.long 0, 0\n\t.quad 1f, (2f - 1f), 4f\n\t.popsection\n"
-			     "0:\tleaq 3b(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[area])\n"
-			     "1:\tmovl %%fs:4(%[area]), %%ecx\n\timulq %[stride], %%rcx\n\taddq %[base], %%rcx\n"
-			     "\tmovq (%%rcx), %%rax\n\txorl %k[pushed], %k[pushed]\n\tcmpq %[capacity], %%rax\n\tjae 2f\n"
-			     "\tmovq %[element], 8(%%rcx, %%rax, 8)\n\tmovl $1, %k[pushed]\n\tincq %%rax\n"
-			     "\tmovq %%rax, (%%rcx)\n"
-			     "2:\n\t.pushsection .text.rseq_abort, \"ax\"\n"
-			     "\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n4:\tjmp 0b\n\t.popsection\n"
-			     : [pushed] "=&r"(pushed)
-			     : [area] "r"(__rseq_offset), [stride] "r"(stride_), [base] "r"(base_),
-			       [capacity] "r"(capacity_), [element] "r"(element)
-			     : "rax", "rcx", "memory", "cc");
+		asm volatile(
+			".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"
+			"3:\t.long 0, 0\n\t.quad 1f, (2f - 1f), 4f\n\t.popsection\n"
+			"0:\tleaq 3b(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[area])\n"
+			"1:\tmovl %%fs:4(%[area]), %%ecx\n\timulq %[stride], %%rcx\n\taddq %[base], %%rcx\n"
+			"\tmovq (%%rcx), %%rax\n\txorl %k[pushed], %k[pushed]\n\tcmpq %[capacity], %%rax\n\tjae 2f\n"
+			"\tmovq %[element], 8(%%rcx, %%rax, 8)\n\tmovl $1, %k[pushed]\n\tincq %%rax\n"
+			"\tmovq %%rax, (%%rcx)\n"
+			"2:\n\t.pushsection .text.rseq_abort, \"ax\"\n"
+			"\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n4:\tjmp 0b\n\t.popsection\n"
+			: [pushed] "=&r"(pushed)
+			: [area] "r"(__rseq_offset), [stride] "r"(stride_), [base] "r"(base_),
+			  [capacity] "r"(capacity_), [element] "r"(element)
+			: "rax", "rcx", "memory", "cc");
 		return pushed != 0;
 	}
 

@@ -12,11 +12,20 @@ inline std::string escaped(const std::string &text)
 	std::string out;
 	for (const char c : text)
 		switch (c) {
-		case '&': out += "&amp;"; break;
-		case '<': out += "&lt;"; break;
-		case '>': out += "&gt;"; break;
-		case '"': out += "&quot;"; break;
-		default: out += c;
+		case '&':
+			out += "&amp;";
+			break;
+		case '<':
+			out += "&lt;";
+			break;
+		case '>':
+			out += "&gt;";
+			break;
+		case '"':
+			out += "&quot;";
+			break;
+		default:
+			out += c;
 		}
 	return out;
 }
@@ -39,7 +48,8 @@ inline std::string svg_open(double width, double height, const std::string &titl
 	return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + px(width) + " " + px(height) +
 	       "\" width=\"" + px(width) + "\" height=\"" + px(height) + "\" role=\"img\">\n<title>" + escaped(title) +
 	       "</title>\n<style>\n"
-	       "svg{--bg:#fff;--ink:#1c2024;--faint:#6b7280;--grid:#e3e6ea;--ours:#0969da;--peer:#9aa4b1;--limit:#2da44e;"
+	       "svg{--bg:#fff;--ink:#1c2024;--faint:#6b7280;--grid:#e3e6ea;--ours:#0969da;--peer:#9aa4b1;--limit:#"
+	       "2da44e;"
 	       "--c0:#0969da;--c1:#d9480f;--c2:#7048e8;--c3:#c2255c;--c4:#868e96;--c5:#2da44e}\n"
 	       "@media(prefers-color-scheme:dark){svg{--bg:#0f1419;--ink:#e6edf3;--faint:#8b949e;--grid:#2a313a;"
 	       "--ours:#58a6ff;--peer:#6e7681;--limit:#3fb950;--c0:#58a6ff;--c1:#ff922b;--c2:#b197fc;--c3:#f783ac;"

@@ -5,7 +5,7 @@
 // The rate is found out once, by the thread that first asks.
 #pragma once
 
-#include "crew.hpp"
+#include "worker.hpp"
 
 namespace bench {
 

@@ -26,10 +26,10 @@ struct workload {
 	size_t size = 64;
 	unsigned threads = 1;
 	unsigned batch = 1;
-	unsigned live = 0;                ///< elements that each thread keeps besides
-	unsigned roles = role_ordinary;   ///< peers with one of these take part
-	unsigned reserve = 0;             ///< elements that there are; 0: as many as are wanted
-	bool with_one_thread = false;     ///< measure ours with one thread, too, for comparison
+	unsigned live = 0;              ///< elements that each thread keeps besides
+	unsigned roles = role_ordinary; ///< peers with one of these take part
+	unsigned reserve = 0;           ///< elements that there are; 0: as many as are wanted
+	bool with_one_thread = false;   ///< measure ours with one thread, too, for comparison
 };
 
 /// May this peer take part?
@@ -38,29 +38,32 @@ bool takes_part(const peer &p, const workload &w);
 /// One peer at one workload.
 class lane {
       public:
-	lane(const peer &p, const workload &w);
+	/// `tabled`: every call goes through the table of functions.
+	lane(const peer &p, const workload &w, bool tabled);
 	lane(const lane &) = delete;
 	lane &operator=(const lane &) = delete;
 	~lane();
 
 	/// False: the peer does not do this.
 	bool exists() const { return context_ != nullptr; }
-	crew_result run(unsigned slice_ms);
-
 	const peer &who() const { return peer_; }
-	void *context() const { return context_; }
-	static demand demand_of(const workload &w);
+
+	/// One turn.
+	crew_result run(unsigned slice_ms) const;
+	/// One turn in which each operation is timed, in ticks.
+	crew_result run_timed(unsigned slice_ms, histogram &times) const;
 
       private:
-	void batches(worker &w) const;
-	void pipe(worker &w, struct pipe_state &state) const;
+	static demand demand_of(const workload &w);
+	loop_plan plan() const;
+	crew_result run_loops(unsigned slice_ms,
+			      const std::function<void(worker &, const loops &, void *)> &work) const;
+	crew_result run_pipe(unsigned slice_ms) const;
 
 	const peer &peer_;
 	workload workload_;
+	bool tabled_;
 	void *context_;
 };
-
-/// An element, after as many tries as it takes. Ends the program when there is none for too long.
-void *alloc_or_retry(const peer &p, void *context, uint64_t &failures);
 
 } // namespace bench

@@ -21,8 +21,7 @@ struct no_mutex {
 	void unlock() {}
 };
 
-template <class Mutex>
-class pool {
+template <class Mutex> class pool {
       public:
 	explicit pool(const demand &wanted) : pool_(wanted.size) {}
 	void *take()
@@ -42,8 +41,7 @@ class pool {
 };
 
 // The freelist's node is a type, so there is one for each size that is measured. Bounded: it makes no nodes later.
-template <size_t Size>
-class freelist {
+template <size_t Size> class freelist {
       public:
 	struct alignas(64) node {
 		char bytes[Size];
@@ -64,16 +62,24 @@ class freelist {
 	list list_;
 };
 
-template <class Peer>
-void *create(const peer *, const demand *wanted)
+template <class Peer> void *create(const peer *, const demand *wanted)
 {
 	return new Peer(*wanted);
 }
 
-template <size_t Size>
-void *create_freelist(const peer *, const demand *wanted)
+template <size_t Size> void *create_freelist(const peer *, const demand *wanted)
 {
 	return wanted->size == Size ? new freelist<Size>(*wanted) : nullptr;
+}
+
+template <class Peer> void *take(void *p)
+{
+	return static_cast<Peer *>(p)->take();
+}
+
+template <class Peer> void give(void *p, void *element)
+{
+	static_cast<Peer *>(p)->give(element);
 }
 
 template <class Peer>
@@ -87,8 +93,7 @@ constexpr peer row(const char *name, const char *what, unsigned roles,
 		nullptr,
 		create,
 		[](void *p) { delete static_cast<Peer *>(p); },
-		[](void *p) { return static_cast<Peer *>(p)->take(); },
-		[](void *p, void *element) { static_cast<Peer *>(p)->give(element); },
+		bench::calls_of<take<Peer>, give<Peer>>,
 		nullptr,
 		nullptr,
 	};

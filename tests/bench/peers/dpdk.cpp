@@ -18,6 +18,7 @@
 
 namespace {
 
+using bench::calls_of;
 using bench::demand;
 using bench::peer;
 
@@ -94,9 +95,9 @@ void thread_end(void *)
 
 const peer peers[] = {
 	{"dpdk-c", "rte_mempool_get, rte_mempool_put with a per-lcore cache of 256", bench::role_ordinary, nullptr,
-	 create_cached, destroy, alloc, free_element, thread_begin, thread_end},
+	 create_cached, destroy, calls_of<alloc, free_element>, thread_begin, thread_end},
 	{"dpdk ring", "rte_mempool_get, rte_mempool_put without a cache", bench::role_ordinary | bench::role_reserve,
-	 nullptr, create_ring, destroy, alloc, free_element, thread_begin, thread_end},
+	 nullptr, create_ring, destroy, calls_of<alloc, free_element>, thread_begin, thread_end},
 };
 
 } // namespace
