@@ -3,7 +3,7 @@
 # Speed: ours beside whoever is installed. The driver measures everybody through
 # one table of functions; gbench, the plain pairs directly.
 
-BENCH_SRC := $(filter-out tests/bench/gbench.cpp tests/bench/test_%,$(wildcard tests/bench/*.cpp))
+BENCH_SRC := $(filter-out tests/bench/gbench.cpp,$(wildcard tests/bench/*.cpp))
 BENCH_OBJ := $(BENCH_SRC:%.cpp=$(BUILD)/obj/%.o)
 GBENCH_OBJ := $(BUILD)/obj/tests/bench/gbench.o
 BENCH_DIR := $(BUILD)/bench
@@ -29,6 +29,11 @@ $(BENCH_DIR)/%.so: tests/bench/peers/%.cpp $(wildcard tests/bench/*.hpp) $(BUILD
 $(BENCH_DIR)/dpdk.so: PEER_FLAGS = $(shell pkg-config --cflags libdpdk) -Wno-volatile
 # The ring's operations register themselves: nobody calls them by name.
 $(BENCH_DIR)/dpdk.so: PEER_LIBS = -Wl,--no-as-needed -lrte_eal -lrte_mempool -lrte_mempool_ring -lrte_ring
+
+# The unit test of the reports.
+BENCH_REPORT_OBJ := $(patsubst %,$(BUILD)/obj/tests/bench/%.o,chart_bars chart_curves report_json report_markdown results targets)
+$(BUILD)/tests/cmocka/test_bench: CMOCKA_MORE = $(BENCH_REPORT_OBJ)
+$(BUILD)/tests/cmocka/test_bench: $(BENCH_REPORT_OBJ)
 
 .PHONY: bench bench-deps bench-programs
 .SECONDARY: $(BENCH_OBJ) $(GBENCH_OBJ)

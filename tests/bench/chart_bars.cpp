@@ -2,8 +2,8 @@
 //
 // chart_bars.cpp - a panel of bars for each table, in two columns. Every table
 // in ns has the same logarithmic scale, so that panels can be compared. No state.
-#include "peer.hpp"
 #include "report.hpp"
+#include "roles.hpp"
 #include "svg.hpp"
 
 #include <algorithm>
@@ -45,27 +45,17 @@ scale scale_of(const results &r, const std::string &unit)
 	return s;
 }
 
-const char *class_of(const series &s)
+/// Those that have a length.
+std::vector<const series *> rows_of(const table &t)
 {
-	if ((s.roles & role_limit) != 0)
-		return "limit";
-	return (s.roles & role_ours) != 0 ? "ours" : "peer";
-}
-
-std::vector<const series *> sorted_rows(const table &t)
-{
-	std::vector<const series *> rows;
-	for (const series &s : t.rows)
-		if (median(s) > 0)
-			rows.push_back(&s);
-	std::stable_sort(rows.begin(), rows.end(),
-			 [](const series *a, const series *b) { return median(*a) < median(*b); });
+	std::vector<const series *> rows = by_median(t);
+	std::erase_if(rows, [](const series *s) { return !(median(*s) > 0); });
 	return rows;
 }
 
 double height_of(const table &t)
 {
-	return head_height + foot_height + bar_height * static_cast<double>(sorted_rows(t).size());
+	return head_height + foot_height + bar_height * static_cast<double>(rows_of(t).size());
 }
 
 std::string grid(const scale &s, double x, double y, double height, const std::string &unit)
@@ -84,7 +74,7 @@ std::string grid(const scale &s, double x, double y, double height, const std::s
 
 std::string panel(const table &t, const scale &s, double x, double y)
 {
-	const std::vector<const series *> rows = sorted_rows(t);
+	const std::vector<const series *> rows = rows_of(t);
 	const double height = bar_height * static_cast<double>(rows.size());
 	std::string out = svg_text(x, y + 18, "head", t.title);
 	double at = y + head_height;
@@ -93,8 +83,8 @@ std::string panel(const table &t, const scale &s, double x, double y)
 		const double width = s.place(median(*row));
 		const std::string bold = (row->roles & role_ours) != 0 ? " bold" : "";
 		out += svg_text(x + label_width - 8, at + 13, "end" + bold, row->name);
-		out += "<rect class=\"" + std::string(class_of(*row)) + "\" x=\"" + px(x + label_width) + "\" y=\"" +
-		       px(at + 3) + "\" width=\"" + px(width) + "\" height=\"" + px(bar_height - 5) +
+		out += "<rect class=\"" + std::string(kind_of(row->roles)) + "\" x=\"" + px(x + label_width) +
+		       "\" y=\"" + px(at + 3) + "\" width=\"" + px(width) + "\" height=\"" + px(bar_height - 5) +
 		       "\" rx=\"2\"><title>" + escaped(row->what) + "</title></rect>\n";
 		out += svg_text(x + label_width + width + 6, at + 13, bold, figure(median(*row)));
 		at += bar_height;

@@ -48,12 +48,12 @@ void tls_end(void *)
 	own = own_array();
 }
 
-void *tls_alloc(void *)
+BENCH_HOT void *tls_alloc(void *)
 {
 	return *--own_top;
 }
 
-void tls_free(void *, void *element)
+BENCH_HOT void tls_free(void *, void *element)
 {
 	*own_top++ = element;
 }
@@ -91,13 +91,13 @@ void rseq_destroy(void *context)
 }
 
 // A thread that moved may find its new CPU's stack empty; the caller then tries again, and is counted.
-void *rseq_alloc(void *context)
+BENCH_HOT void *rseq_alloc(void *context)
 {
 	return static_cast<rseq_limit *>(context)->stacks.pop();
 }
 
 // Each stack has room for all elements, so there is no full one.
-void rseq_free(void *context, void *element)
+BENCH_HOT void rseq_free(void *context, void *element)
 {
 	static_cast<rseq_limit *>(context)->stacks.push(element);
 }
@@ -121,13 +121,13 @@ void pointers_destroy(void *context)
 	delete static_cast<pointers *>(context);
 }
 
-void *pointers_alloc(void *context)
+BENCH_HOT void *pointers_alloc(void *context)
 {
 	auto *p = static_cast<pointers *>(context);
 	return p->memory[p->next++ % pointers::few];
 }
 
-void pointers_free(void *, void *) {}
+BENCH_HOT void pointers_free(void *, void *) {}
 
 const peer peers[] = {
 	{"tls", "limit: an array in each thread", role_ordinary | role_own_thread | role_limit, nullptr, tls_create,

@@ -22,6 +22,8 @@
 
 namespace bench {
 
+#define BENCH_HOT [[gnu::always_inline]] inline
+
 struct loop_plan {
 	unsigned batch; ///< elements allocated before the first is freed
 	unsigned live;  ///< elements kept besides
@@ -37,7 +39,8 @@ struct loops {
 	void (*timed)(worker &w, void *context, const loop_plan &plan, histogram &times);
 };
 
-/// Calls two functions that the compiler can see, and so may inline.
+/// Calls two functions that the compiler can see. Those that would be inlined where they are at home must say so by
+/// BENCH_HOT: being called from several loops, they look too long to the compiler.
 template <auto Alloc, auto Free> struct direct {
 	static void *alloc(void *context) { return Alloc(context); }
 	static void free(void *context, void *element) { Free(context, element); }

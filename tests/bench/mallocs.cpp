@@ -116,13 +116,13 @@ void destroy(void *p)
 	delete static_cast<context *>(p);
 }
 
-void *call_alloc(void *p)
+BENCH_HOT void *call_alloc(void *p)
 {
 	const auto *c = static_cast<const context *>(p);
 	return c->call.alloc(c->size);
 }
 
-void call_free(void *p, void *element)
+BENCH_HOT void call_free(void *p, void *element)
 {
 	static_cast<const context *>(p)->call.free(element);
 }

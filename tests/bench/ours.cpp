@@ -73,22 +73,22 @@ void *create_slab_pool(const peer *self, const demand *wanted)
 	return complete(c, c->pool != nullptr);
 }
 
-void *pool_alloc(void *p)
+BENCH_HOT void *pool_alloc(void *p)
 {
 	return mempool_alloc(static_cast<context *>(p)->pool, GFP_KERNEL);
 }
 
-void pool_free(void *p, void *element)
+BENCH_HOT void pool_free(void *p, void *element)
 {
 	mempool_free(element, static_cast<context *>(p)->pool);
 }
 
-void *cache_alloc(void *p)
+BENCH_HOT void *cache_alloc(void *p)
 {
 	return kmem_cache_alloc(static_cast<context *>(p)->cache, GFP_KERNEL);
 }
 
-void cache_free(void *p, void *element)
+BENCH_HOT void cache_free(void *p, void *element)
 {
 	kmem_cache_free(static_cast<context *>(p)->cache, element);
 }
@@ -102,12 +102,12 @@ void *create_size(const peer *, const demand *wanted)
 	return c;
 }
 
-void *kmalloc_alloc(void *p)
+BENCH_HOT void *kmalloc_alloc(void *p)
 {
 	return kmalloc(static_cast<context *>(p)->size, GFP_KERNEL);
 }
 
-void kmalloc_free(void *, void *element)
+BENCH_HOT void kmalloc_free(void *, void *element)
 {
 	kfree(element);
 }
@@ -136,12 +136,12 @@ void *create_user_pool(const peer *self, const demand *wanted)
 	return complete(c, c->pool != nullptr);
 }
 
-void *direct_alloc(void *p)
+BENCH_HOT void *direct_alloc(void *p)
 {
 	return user_alloc_pointer(GFP_KERNEL, p);
 }
 
-void direct_free(void *p, void *element)
+BENCH_HOT void direct_free(void *p, void *element)
 {
 	user_free_pointer(element, p);
 }
@@ -163,12 +163,12 @@ void *create_failing_pool(const peer *self, const demand *wanted)
 	return complete(c, c->pool != nullptr);
 }
 
-void *atomic_alloc(void *p)
+BENCH_HOT void *atomic_alloc(void *p)
 {
 	return mempool_alloc(static_cast<context *>(p)->pool, GFP_ATOMIC);
 }
 
-void *preallocated_alloc(void *p)
+BENCH_HOT void *preallocated_alloc(void *p)
 {
 	return mempool_alloc_preallocated(static_cast<context *>(p)->pool);
 }

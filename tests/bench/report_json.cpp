@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // report_json.cpp - the report that programs read, with every round. No state.
-#include "peer.hpp"
 #include "report.hpp"
 
 #include <cmath>
@@ -25,13 +24,6 @@ ordered_json numbers(const std::vector<double> &values)
 	for (const double v : values)
 		all.push_back(number(v));
 	return all;
-}
-
-const char *kind_of(unsigned roles)
-{
-	if ((roles & role_limit) != 0)
-		return "limit";
-	return (roles & role_ours) != 0 ? "ours" : "peer";
 }
 
 ordered_json rows_of(const table &t)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // report_markdown.cpp - the report that people read. No state.
-#include "peer.hpp"
 #include "report.hpp"
 
 #include <algorithm>
@@ -55,13 +54,6 @@ void verdicts(std::ostream &o, const results &r)
 		  << (v.stretch ? " (stretch)" : "") << " |\n";
 }
 
-std::string kind_of(const series &s)
-{
-	if ((s.roles & role_limit) != 0)
-		return "limit";
-	return (s.roles & role_ours) != 0 ? "ours" : "peer";
-}
-
 std::string ratio_cell(const series *ours, const series &other)
 {
 	return ours == nullptr ? "-" : figure(median_ratio(*ours, other));
@@ -71,15 +63,11 @@ void one_table(std::ostream &o, const table &t)
 {
 	o << "\n### " << t.title << " (`" << t.key << "`)\n\n| | " << t.unit
 	  << " | ± % | mempool / it | | failed tries | what is called |\n|---|---:|---:|---:|---|---:|---|\n";
-	std::vector<const series *> rows;
-	for (const series &s : t.rows)
-		rows.push_back(&s);
-	std::stable_sort(rows.begin(), rows.end(),
-			 [](const series *a, const series *b) { return median(*a) < median(*b); });
 	const series *ours = t.find("mempool");
-	for (const series *s : rows)
+	for (const series *s : by_median(t))
 		o << "| " << s->name << " | " << figure(median(*s)) << " | " << figure(spread_percent(*s)) << " | "
-		  << ratio_cell(ours, *s) << " | " << kind_of(*s) << " | " << s->failures << " | " << s->what << " |\n";
+		  << ratio_cell(ours, *s) << " | " << kind_of(s->roles) << " | " << s->failures << " | " << s->what
+		  << " |\n";
 }
 
 void one_curve(std::ostream &o, const curve &c)

@@ -3,6 +3,8 @@
 // results.cpp - medians, ratios, and how a figure is written. No state.
 #include "results.hpp"
 
+#include "roles.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -51,6 +53,26 @@ double median(std::vector<double> values)
 double median(const series &s)
 {
 	return median(s.rounds);
+}
+
+std::vector<const series *> by_median(const table &t)
+{
+	std::vector<const series *> rows;
+	for (const series &s : t.rows)
+		rows.push_back(&s);
+	const auto key = [](const series *s) {
+		const double figure = median(*s);
+		return std::isnan(figure) ? HUGE_VAL : figure;
+	};
+	std::stable_sort(rows.begin(), rows.end(), [&](const series *a, const series *b) { return key(a) < key(b); });
+	return rows;
+}
+
+const char *kind_of(unsigned roles)
+{
+	if ((roles & role_limit) != 0)
+		return "limit";
+	return (roles & role_ours) != 0 ? "ours" : "peer";
 }
 
 double spread_percent(const series &s)

@@ -90,6 +90,10 @@ struct results {
 /// The middle one, or the mean of the middle two; NaNs do not count. NaN for nothing.
 double median(std::vector<double> values);
 double median(const series &s);
+/// A table's rows, the fastest first; those without a figure come last.
+std::vector<const series *> by_median(const table &t);
+/// "ours", "limit" or "peer".
+const char *kind_of(unsigned roles);
 /// How far the rounds lie apart: the middle half's width over the median, in percent.
 double spread_percent(const series &s);
 /// The median of the rounds' ratios a/b. Rounds are compared with each other only.

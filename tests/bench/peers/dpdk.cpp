@@ -70,13 +70,13 @@ void destroy(void *p)
 	rte_mempool_free(static_cast<rte_mempool *>(p));
 }
 
-void *alloc(void *p)
+BENCH_HOT void *alloc(void *p)
 {
 	void *element;
 	return rte_mempool_get(static_cast<rte_mempool *>(p), &element) == 0 ? element : nullptr;
 }
 
-void free_element(void *p, void *element)
+BENCH_HOT void free_element(void *p, void *element)
 {
 	rte_mempool_put(static_cast<rte_mempool *>(p), element);
 }
