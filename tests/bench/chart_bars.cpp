@@ -76,17 +76,17 @@ std::string panel(const table &t, const scale &s, double x, double y)
 {
 	const std::vector<const series *> rows = rows_of(t);
 	const double height = bar_height * static_cast<double>(rows.size());
-	std::string out = svg_text(x, y + 18, "head", t.title);
+	std::string out = svg_text(x, y + 18, "ink head", t.title);
 	double at = y + head_height;
 	out += grid(s, x, at, height, t.unit);
 	for (const series *row : rows) {
 		const double width = s.place(median(*row));
 		const std::string bold = (row->roles & role_ours) != 0 ? " bold" : "";
-		out += svg_text(x + label_width - 8, at + 13, "end" + bold, row->name);
+		out += svg_text(x + label_width - 8, at + 13, "ink end" + bold, row->name);
 		out += "<rect class=\"" + std::string(kind_of(row->roles)) + "\" x=\"" + px(x + label_width) +
 		       "\" y=\"" + px(at + 3) + "\" width=\"" + px(width) + "\" height=\"" + px(bar_height - 5) +
 		       "\" rx=\"2\"><title>" + escaped(row->what) + "</title></rect>\n";
-		out += svg_text(x + label_width + width + 6, at + 13, bold, figure(median(*row)));
+		out += svg_text(x + label_width + width + 6, at + 13, "ink" + bold, figure(median(*row)));
 		at += bar_height;
 	}
 	return out;
@@ -103,7 +103,7 @@ std::string legend(double x, double y)
 	std::string out;
 	for (const item &i : items) {
 		out += "<rect class=\"" + std::string(i.name) + "\" x=\"" + px(x) + "\" y=\"" + px(y - 10) +
-		       "\" width=\"12\" height=\"12\" rx=\"2\"/>\n" + svg_text(x + 18, y, "", i.text);
+		       "\" width=\"12\" height=\"12\" rx=\"2\"/>\n" + svg_text(x + 18, y, "ink", i.text);
 		x += 110;
 	}
 	return out;

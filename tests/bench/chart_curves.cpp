@@ -69,7 +69,7 @@ std::string grid(const curve &c, const axis &across, const axis &up)
 std::string line(const curve &c, size_t number, const axis &across, const axis &up)
 {
 	const curve::line &l = c.lines[number];
-	const std::string colour = "var(--c" + std::to_string(number % 6) + ")";
+	const std::string colour = std::to_string(number % 6);
 	std::string points;
 	std::string dots;
 	for (size_t i = 0; i < l.ns.size(); i++) {
@@ -78,10 +78,9 @@ std::string line(const curve &c, size_t number, const axis &across, const axis &
 		const std::string x = px(across.place(c.at[i]));
 		const std::string y = px(up.place(l.ns[i]));
 		points += x + "," + y + " ";
-		dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"2.5\" style=\"fill:" + colour + "\"/>\n";
+		dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"2.5\" class=\"f" + colour + "\"/>\n";
 	}
-	return "<polyline fill=\"none\" style=\"stroke:" + colour + "\" stroke-width=\"" +
-	       (number == 0 ? "2.5" : "1.5") + "\" points=\"" + points + "\"/>\n" + dots;
+	return "<polyline class=\"line l" + colour + "\" points=\"" + points + "\"/>\n" + dots;
 }
 
 /// The names at the right, moved apart where the lines end close together.
@@ -103,9 +102,8 @@ std::string names(const curve &c, const axis &across, const axis &up)
 	double lowest = up.start + 14;
 	for (const place &p : places) {
 		lowest = std::min(p.y, lowest - 14);
-		out += "<text x=\"" + px(across.start + across.length + 8) + "\" y=\"" + px(lowest + 4) +
-		       "\" style=\"fill:var(--c" + std::to_string(p.number % 6) + ")\">" +
-		       escaped(c.lines[p.number].name) + "</text>\n";
+		out += svg_text(across.start + across.length + 8, lowest + 4, "f" + std::to_string(p.number % 6),
+				c.lines[p.number].name);
 	}
 	return out;
 }
@@ -125,14 +123,14 @@ std::string curves_svg(const results &r)
 		y = top + static_cast<double>(i / 2) * (panel_height + margin);
 		const axis across = x_axis(c, x);
 		const axis up = y_axis(c, y);
-		panels += svg_text(x, y + 14, "head", c.title) + grid(c, across, up);
+		panels += svg_text(x, y + 14, "ink head", c.title) + grid(c, across, up);
 		// Ours last, on top of the others.
 		for (size_t n = c.lines.size(); n-- > 0;)
 			panels += line(c, n, across, up);
 		panels += names(c, across, up);
 	}
 	return svg_open(2 * panel_width + 3 * margin, y + panel_height + margin, "How the cost grows") +
-	       svg_text(margin, 32, "title", "How the cost of one allocation plus one free grows") + panels +
+	       svg_text(margin, 32, "ink title", "How the cost of one allocation plus one free grows") + panels +
 	       "</svg>\n";
 }
 

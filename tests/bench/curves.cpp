@@ -5,7 +5,6 @@
 #include "measure.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 
@@ -106,7 +105,6 @@ bool measure_curve(results &into, const roll &peers, const std::string &key)
 	for (const growth &g : growths()) {
 		if (key != g.key)
 			continue;
-		fprintf(stderr, "bench: %s\n", g.key);
 		curve c = {g.key, g.title, g.x, g.at, {}};
 		for (const char *name : g.whom)
 			c.lines.push_back({name, 0, {}});

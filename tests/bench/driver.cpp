@@ -141,9 +141,11 @@ int run(const options &o)
 	}
 	if (o.memory_of < 0 && !can_write(o.out))
 		return 1;
+	if (o.memory_of >= 0) {
+		const auto only = static_cast<size_t>(o.memory_of);
+		return print_memory(all_peers(o.plugins, only), only);
+	}
 	const roll peers = all_peers(o.plugins);
-	if (o.memory_of >= 0)
-		return print_memory(peers, static_cast<size_t>(o.memory_of));
 	// With one thread alone, glibc takes short cuts that no real program with threads gets.
 	std::thread([] { pause(); }).detach();
 	results r;

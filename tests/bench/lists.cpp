@@ -20,7 +20,7 @@ void add(std::vector<peer> &to, std::span<const peer> from)
 	to.insert(to.end(), from.begin(), from.end());
 }
 
-void add_plugin(roll &r, const std::string &folder, const std::string &name)
+void add_plugin(roll &r, const std::string &folder, const std::string &name, size_t only)
 {
 	const std::string file = folder + "/" + name + ".so";
 	if (!std::filesystem::exists(file)) {
@@ -34,8 +34,10 @@ void add_plugin(roll &r, const std::string &folder, const std::string &name)
 		return;
 	}
 	const plugin p = function();
-	if (p.why_not != nullptr) {
-		r.left_out.push_back(name + ": " + p.why_not);
+	const bool wanted = only == everybody || (only >= r.peers.size() && only - r.peers.size() < p.count);
+	const char *why_not = wanted && p.begin != nullptr ? p.begin() : nullptr;
+	if (why_not != nullptr) {
+		r.left_out.push_back(name + ": " + why_not);
 		return;
 	}
 	r.versions.push_back(std::string(p.package) + " " + p.version);
@@ -44,14 +46,14 @@ void add_plugin(roll &r, const std::string &folder, const std::string &name)
 
 } // namespace
 
-roll all_peers(const std::string &plugins)
+roll all_peers(const std::string &plugins, size_t only)
 {
 	roll r;
 	add(r.peers, our_peers());
 	add(r.peers, limit_peers());
 	add(r.peers, malloc_peers(r.versions, r.left_out));
 	for (const char *name : plugin_names)
-		add_plugin(r, plugins, name);
+		add_plugin(r, plugins, name, only);
 	add(r.peers, reference_peers());
 	return r;
 }

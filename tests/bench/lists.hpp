@@ -7,6 +7,7 @@
 
 #include "peer.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,7 +27,10 @@ struct roll {
 	std::vector<std::string> left_out; ///< "dpdk: not installed"
 };
 
-/// Everybody, with the plugins that are found in the folder `plugins`.
-roll all_peers(const std::string &plugins);
+constexpr size_t everybody = SIZE_MAX;
+
+/// The roll, with the plugins that are found in the folder `plugins`. When only one place in it will be used, `only`
+/// says which: the other plugins are then not begun, which takes a while.
+roll all_peers(const std::string &plugins, size_t only = everybody);
 
 } // namespace bench

@@ -66,9 +66,11 @@ series empty_series(const peer &p, const std::string &suffix, unsigned rounds)
 		.rounds = std::vector<double>(rounds, std::nan(""))};
 }
 
+/// How far it is: this takes minutes.
 void say(const std::string &what)
 {
-	fprintf(stderr, "bench: %s\n", what.c_str());
+	static const uint64_t start = now_ns();
+	fprintf(stderr, "bench: %5.1f s  %s\n", static_cast<double>(now_ns() - start) / 1e9, what.c_str());
 }
 
 /// The lanes of one workload, and the table that they fill.
@@ -119,7 +121,6 @@ template <class Turn> void rounds(const settings &how, size_t count, Turn turn)
 
 void measure_workload(results &into, const roll &peers, const workload &w)
 {
-	say(w.key);
 	field f(into.how);
 	f.figures.key = w.key;
 	f.figures.title = w.title;
@@ -136,7 +137,6 @@ void measure_workload(results &into, const roll &peers, const workload &w)
 
 void measure_latency(results &into, const roll &peers)
 {
-	say(latency_key);
 	const workload w = from_the_reserve(latency_key, "", 16);
 	field f(into.how);
 	enter_all(f, peers, w);
@@ -163,7 +163,6 @@ void measure_latency(results &into, const roll &peers)
 
 void measure_memories(results &into, const roll &peers, const std::string &plugins)
 {
-	say(memory_key);
 	table t = {memory_key, "Memory for each 64 B element, 1,000,000 live", "B", {}};
 	for (size_t i = 0; i < peers.peers.size(); i++) {
 		const peer &p = peers.peers[i];
@@ -200,6 +199,7 @@ std::vector<std::string> all_keys()
 void measure(results &into, const roll &peers, const std::vector<std::string> &keys, const std::string &plugins)
 {
 	for (const std::string &key : keys) {
+		say(key);
 		const auto &plain = plain_workloads();
 		const auto w =
 			std::find_if(plain.begin(), plain.end(), [&](const workload &x) { return x.key == key; });

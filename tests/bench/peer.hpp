@@ -53,7 +53,8 @@ struct plugin {
 	const char *version;
 	const peer *peers;
 	unsigned count;
-	const char *why_not; ///< why its peers cannot be used here, or NULL
+	/// Called before the first use, by one thread: why the peers cannot be used here, or NULL. May be NULL.
+	const char *(*begin)();
 };
 
 } // namespace bench

@@ -3,6 +3,7 @@
 // svg.hpp - the little of SVG that the charts need. No state.
 #pragma once
 
+#include <array>
 #include <string>
 
 namespace bench {
@@ -42,22 +43,34 @@ inline std::string svg_text(double x, double y, const std::string &classes, cons
 	return "<text x=\"" + px(x) + "\" y=\"" + px(y) + "\" class=\"" + classes + "\">" + escaped(text) + "</text>\n";
 }
 
+/// The lines' colours: class l0 to l5 for lines, f0 to f5 for what is filled. Not by CSS variables, which not every
+/// viewer of SVG has.
+inline std::string svg_colours(const std::array<const char *, 6> &colours)
+{
+	std::string out;
+	for (size_t i = 0; i < colours.size(); i++) {
+		const std::string number = std::to_string(i);
+		out += ".l" + number + "{stroke:" + colours[i] + "}.f" + number + "{fill:" + colours[i] + "}";
+	}
+	return out + "\n";
+}
+
 /// The opening, with colours that follow the reader's light or dark theme.
 inline std::string svg_open(double width, double height, const std::string &title)
 {
 	return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + px(width) + " " + px(height) +
 	       "\" width=\"" + px(width) + "\" height=\"" + px(height) + "\" role=\"img\">\n<title>" + escaped(title) +
 	       "</title>\n<style>\n"
-	       "svg{--bg:#fff;--ink:#1c2024;--faint:#6b7280;--grid:#e3e6ea;--ours:#0969da;--peer:#9aa4b1;--limit:#"
-	       "2da44e;"
-	       "--c0:#0969da;--c1:#d9480f;--c2:#7048e8;--c3:#c2255c;--c4:#868e96;--c5:#2da44e}\n"
-	       "@media(prefers-color-scheme:dark){svg{--bg:#0f1419;--ink:#e6edf3;--faint:#8b949e;--grid:#2a313a;"
-	       "--ours:#58a6ff;--peer:#6e7681;--limit:#3fb950;--c0:#58a6ff;--c1:#ff922b;--c2:#b197fc;--c3:#f783ac;"
-	       "--c4:#adb5bd;--c5:#3fb950}}\n"
-	       ".bg{fill:var(--bg)}text{fill:var(--ink);font:12px system-ui,sans-serif}.faint{fill:var(--faint)}"
-	       ".head{font-weight:600;font-size:13px}.title{font-weight:600;font-size:17px}.end{text-anchor:end}"
-	       ".mid{text-anchor:middle}.ours{fill:var(--ours)}.peer{fill:var(--peer)}.limit{fill:var(--limit)}"
-	       ".grid{stroke:var(--grid);stroke-width:1}.bold{font-weight:600}\n</style>\n"
+	       ".bg{fill:#fff}.grid{stroke:#e3e6ea;stroke-width:1}.line{fill:none;stroke-width:1.5}"
+	       ".ours{fill:#0969da}.peer{fill:#9aa4b1}.limit{fill:#2da44e}text{font:12px system-ui,sans-serif}"
+	       ".ink{fill:#1c2024}.faint{fill:#6b7280}.head{font-weight:600;font-size:13px}"
+	       ".title{font-weight:600;font-size:17px}.end{text-anchor:end}.mid{text-anchor:middle}"
+	       ".bold{font-weight:600}\n" +
+	       svg_colours({"#0969da", "#d9480f", "#7048e8", "#c2255c", "#868e96", "#2da44e"}) +
+	       "@media(prefers-color-scheme:dark){.bg{fill:#0f1419}.grid{stroke:#2a313a}.ours{fill:#58a6ff}"
+	       ".peer{fill:#6e7681}.limit{fill:#3fb950}.ink{fill:#e6edf3}.faint{fill:#8b949e}\n" +
+	       svg_colours({"#58a6ff", "#ff922b", "#b197fc", "#f783ac", "#adb5bd", "#3fb950"}) +
+	       "}\n</style>\n"
 	       "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n";
 }
 

@@ -9,6 +9,8 @@
 
 [ -e /usr/include/benchmark/benchmark.h ] || skip "no Google Benchmark (libbenchmark-dev)"
 
+command -v python3 >/dev/null || skip "no python3 to read the reports with"
+
 "$MAKE" --no-print-directory BUILD="$BUILD" -j2 bench-programs >"$scratch/out" 2>&1 ||
 	fail "make bench-programs: $(cat "$scratch/out")"
 
