@@ -65,16 +65,37 @@ void tls_destroy(void *context)
 
 // rseq: elements for all on each CPU, since threads may end up on one CPU.
 
-struct rseq_limit {
+class rseq_limit {
+      public:
 	rseq_limit(const demand &wanted, unsigned cpus)
-		: memory(wanted.size, static_cast<size_t>(wanted.count) * cpus),
-		  stacks(cpus, static_cast<size_t>(wanted.count) * cpus)
+		: size_(wanted.size), memory_(wanted.size, size_t{wanted.count} * cpus),
+		  stacks(cpus, 2 * size_t{wanted.count} * cpus + spare_room)
 	{
 		for (unsigned cpu = 0; cpu < cpus; cpu++)
 			for (unsigned i = 0; i < wanted.count; i++)
-				stacks.preload(cpu, memory[static_cast<size_t>(cpu) * wanted.count + i]);
+				stacks.preload(cpu, memory_[size_t{cpu} * wanted.count + i]);
 	}
-	elements memory;
+
+	/// Threads that move carry elements with them, so that a stack may run out: it gets a few new ones.
+	[[gnu::noinline]] void *refill()
+	{
+		const std::lock_guard guard(lock_);
+		more_.push_back(std::make_unique<elements>(size_, refill_count));
+		for (unsigned i = 1; i < refill_count; i++)
+			stacks.push((*more_.back())[i]);
+		return (*more_.back())[0];
+	}
+
+      private:
+	static constexpr size_t spare_room = 4096;
+	static constexpr unsigned refill_count = 32;
+
+	size_t size_;
+	elements memory_;
+	std::mutex lock_; // of more_
+	std::vector<std::unique_ptr<elements>> more_;
+
+      public:
 	rseq_stacks stacks;
 };
 
@@ -90,13 +111,14 @@ void rseq_destroy(void *context)
 	delete static_cast<rseq_limit *>(context);
 }
 
-// A thread that moved may find its new CPU's stack empty; the caller then tries again, and is counted.
 BENCH_HOT void *rseq_alloc(void *context)
 {
-	return static_cast<rseq_limit *>(context)->stacks.pop();
+	auto *limit = static_cast<rseq_limit *>(context);
+	void *element = limit->stacks.pop();
+	return element != nullptr ? element : limit->refill();
 }
 
-// Each stack has room for all elements, so there is no full one.
+// Where a stack is full after all, the element is only forgotten until the end.
 BENCH_HOT void rseq_free(void *context, void *element)
 {
 	static_cast<rseq_limit *>(context)->stacks.push(element);
