@@ -12,9 +12,6 @@ BENCH_PROGRAMS = $(BENCH_DIR)/driver $(BENCH_DIR)/gbench
 BENCH_PLUGINS = $(if $(wildcard /usr/include/boost/pool/pool.hpp),$(BENCH_DIR)/boost.so) \
 		$(if $(shell pkg-config --exists libdpdk 2>/dev/null && echo yes),$(BENCH_DIR)/dpdk.so)
 
-# Google Benchmark's macros, and the libraries' headers, are not of our making.
-$(GBENCH_OBJ): WARNINGS += -Wno-unused-variable
-
 $(BENCH_DIR)/driver: $(BENCH_OBJ) $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(BENCH_OBJ) -L$(BUILD) -lmempool -ldl -lpthread -Wl,-rpath,'$$ORIGIN/..'
@@ -26,7 +23,7 @@ $(BENCH_DIR)/gbench: $(GBENCH_OBJ) $(DEV_SO)
 $(BENCH_DIR)/%.so: tests/bench/peers/%.cpp $(wildcard tests/bench/*.hpp) $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(call quiet,PEER) $(CXX) $(ALL_FLAGS) -std=c++20 -fPIC -ftls-model=initial-exec -shared $(PEER_FLAGS) -o $@ $< $(PEER_LIBS)
-$(BENCH_DIR)/dpdk.so: PEER_FLAGS = $(shell pkg-config --cflags libdpdk) -Wno-volatile
+$(BENCH_DIR)/dpdk.so: PEER_FLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags libdpdk))
 # The ring's operations register themselves: nobody calls them by name.
 $(BENCH_DIR)/dpdk.so: PEER_LIBS = -Wl,--no-as-needed -lrte_eal -lrte_mempool -lrte_mempool_ring -lrte_ring
 
@@ -52,12 +49,13 @@ BENCH_ARGS = --out $(BENCH_DIR) $(if $(BENCH_ROUNDS),--rounds '$(BENCH_ROUNDS)')
 GBENCH_ARGS = --benchmark_min_time=$(if $(filter-out 0,$(BENCH_QUICK)),0.01,0.1) \
 	      --benchmark_enable_random_interleaving=true --benchmark_repetitions=$(or $(BENCH_ROUNDS),$(if $(filter-out 0,$(BENCH_QUICK)),3,9)) \
 	      --benchmark_report_aggregates_only=true --benchmark_out_format=json --benchmark_out=$(BENCH_DIR)/gbench.json
-bench: ## measure ours beside the peers that are installed (see bench-deps) into $(BUILD)/bench; BENCH_QUICK=1 for a short look
+bench: ## measure ours beside the peers that are installed, into $(BUILD)/bench; BENCH_QUICK=1 BENCH_FILTER= BENCH_ROUNDS= BENCH_MS=
 	@CXX=$(CXX) CC=$(CC) tools/deps bench
 	@$(SUBMAKE) bench-programs
 	@$(BENCH_DIR)/driver $(BENCH_ARGS)
-	@$(BENCH_DIR)/gbench $(GBENCH_ARGS) >$(BENCH_DIR)/gbench.txt
+	@$(if $(BENCH_FILTER),,$(BENCH_DIR)/gbench $(GBENCH_ARGS) >$(BENCH_DIR)/gbench.txt)
+	@$(if $(BENCH_FILTER),,tail -c 3 $(BENCH_DIR)/gbench.json | grep -q '}' || { echo 'bench: gbench.json is not whole' >&2; exit 1; })
 	@sed -n '/^## Targets/,/^## Figures/p' $(BENCH_DIR)/bench.md | grep '^|' || :
-	@echo 'The rest is in $(BENCH_DIR): bench.md, bench.json, bench.svg, curves.svg, gbench.json'
+	@echo 'All figures are in $(BENCH_DIR): bench.md, bench.json, bench.svg, curves.svg, gbench.json'
 
 -include $(BENCH_OBJ:.o=.d) $(GBENCH_OBJ:.o=.d)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// chart_bars.cpp - a panel of bars for each table, in two columns. Every table
-// in ns has the same logarithmic scale, so that panels can be compared. No state.
+// chart_bars.cpp - a panel of bars for each table, in two columns, on
+// logarithmic scales. No state.
 #include "report.hpp"
 #include "roles.hpp"
 #include "svg.hpp"
@@ -16,7 +16,7 @@ namespace {
 
 constexpr double margin = 24;
 constexpr double panel_width = 560;
-constexpr double label_width = 150;
+constexpr double label_width = 165;
 constexpr double value_width = 70;
 constexpr double bar_height = 17;
 constexpr double head_height = 30;
@@ -35,13 +35,23 @@ struct scale {
 	}
 };
 
-scale scale_of(const results &r, const std::string &unit)
+double greatest(const table &t)
 {
-	scale s = {unit == "ns" ? 0.0 : 1.0, unit == "ns" ? 1.0 : 2.0};
+	double most = 0;
+	for (const series &row : t.rows)
+		most = std::max(most, std::isnan(median(row)) ? 0 : median(row));
+	return most;
+}
+
+/// Tables in which nobody collapses share a scale, on which small differences show; so do the others.
+scale scale_of(const results &r, const table &wanted)
+{
+	constexpr double collapse = 1000;
+	const double first = wanted.unit == "ns" ? 0 : 1;
+	scale s = {first, first + 1};
 	for (const table &t : r.tables)
-		for (const series &row : t.rows)
-			if (t.unit == unit && median(row) > 0)
-				s.high = std::max(s.high, std::ceil(std::log10(median(row))));
+		if (t.unit == wanted.unit && (greatest(t) > collapse) == (greatest(wanted) > collapse))
+			s.high = std::max(s.high, std::ceil(std::log10(greatest(t))));
 	return s;
 }
 
@@ -67,7 +77,7 @@ std::string grid(const scale &s, double x, double y, double height, const std::s
 		       px(y + height) + "\"/>\n";
 		// Every second one where they would run into each other.
 		if (s.high - s.low <= 5 || static_cast<int>(power - s.low) % 2 == 0)
-			out += svg_text(at, y + height + 13, "faint mid", figure(std::pow(10, power)).substr(0, 12));
+			out += svg_text(at, y + height + 13, "faint mid", axis_label(std::pow(10, power)));
 	}
 	return out + svg_text(x + panel_width, y + height + 13, "faint end", unit);
 }
@@ -118,7 +128,7 @@ std::string bars_svg(const results &r)
 	for (const table &t : r.tables) {
 		// Into the column that is shorter, the left one when in doubt.
 		const size_t column = ends[1] < ends[0] ? 1 : 0;
-		panels += panel(t, scale_of(r, t.unit), margin + static_cast<double>(column) * (panel_width + margin),
+		panels += panel(t, scale_of(r, t), margin + static_cast<double>(column) * (panel_width + margin),
 				ends[column]);
 		ends[column] += height_of(t) + 12;
 	}
@@ -128,7 +138,7 @@ std::string bars_svg(const results &r)
 	       svg_text(margin, 32, "title",
 			"One allocation plus one free: less is better, each line is ten times the last") +
 	       legend(margin, 58) +
-	       svg_text(margin + 400, 58, "faint",
+	       svg_text(margin + 440, 58, "faint",
 			r.on.cpu + ", " + std::to_string(r.on.cpus) + " CPUs, " + r.on.kernel + ", " + r.on.date) +
 	       panels + "</svg>\n";
 }

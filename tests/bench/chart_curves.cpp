@@ -57,11 +57,10 @@ std::string grid(const curve &c, const axis &across, const axis &up)
 		const double y = up.place(std::pow(10, power));
 		out += "<line class=\"grid\" x1=\"" + px(across.start) + "\" x2=\"" + px(across.start + across.length) +
 		       "\" y1=\"" + px(y) + "\" y2=\"" + px(y) + "\"/>\n";
-		out += svg_text(across.start - 6, y + 4, "faint end", figure(std::pow(10, power)));
+		out += svg_text(across.start - 6, y + 4, "faint end", axis_label(std::pow(10, power)));
 	}
 	for (const double x : c.at)
-		out += svg_text(across.place(x), up.start + 16, "faint mid",
-				x < 1000 ? px(x).substr(0, px(x).find('.')) : figure(x));
+		out += svg_text(across.place(x), up.start + 16, "faint mid", axis_label(x));
 	out += svg_text(across.start + across.length / 2, up.start + 32, "faint mid", c.x);
 	return out + svg_text(across.start - 6, up.start + up.length - 10, "faint end", "ns");
 }

@@ -112,7 +112,7 @@ void parse(options &o, int argc, char **argv)
 		->envname("BENCH_PLUGINS");
 	app.add_option("--filter", o.filter, "workloads, separated by commas (default: all)");
 	app.add_option("--rounds", o.how.rounds, "rounds (default: 9, quick: 3)")->check(CLI::Range(1, 1000));
-	app.add_option("--ms", o.how.slice_ms, "one turn of one peer, in ms (default: 30, quick: 8)")
+	app.add_option("--ms", o.how.slice_ms, "one turn of one peer, in ms (default: 50, quick: 8)")
 		->check(CLI::Range(1, 10'000));
 	app.add_flag("--quick", o.how.quick, "a short look");
 	app.add_flag("--table", o.how.tabled, "call everybody through a table of functions, and inline nobody");
@@ -128,7 +128,7 @@ void parse(options &o, int argc, char **argv)
 	if (app.count("--rounds") == 0)
 		o.how.rounds = o.how.quick ? 3 : 9;
 	if (app.count("--ms") == 0)
-		o.how.slice_ms = o.how.quick ? 8 : 30;
+		o.how.slice_ms = o.how.quick ? 8 : 50;
 }
 
 int run(const options &o)

@@ -3,6 +3,8 @@
 // svg.hpp - the little of SVG that the charts need. No state.
 #pragma once
 
+#include "results.hpp"
+
 #include <array>
 #include <string>
 
@@ -36,6 +38,13 @@ inline std::string px(double value)
 {
 	const std::string text = std::to_string(value);
 	return text.substr(0, text.find('.') + 2);
+}
+
+/// A whole number on an axis: 1,000.
+inline std::string axis_label(double value)
+{
+	const std::string text = figure(value);
+	return text.substr(0, text.find('.'));
 }
 
 inline std::string svg_text(double x, double y, const std::string &classes, const std::string &text)
