@@ -32,7 +32,7 @@ $(BUILD)/tests/check-suite: $(CHECK_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
 # A line "// link: FLAGS" in a unit test adds FLAGS, such as -Wl,--wrap=mmap.
 $(BUILD)/tests/cmocka/%: $(BUILD)/obj/tests/cmocka/%.o $(CMOCKA_HELP) $(BUILD)/libmempool.a $(BUILD)/tests.stamp
 	@mkdir -p $(@D)
-	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< $(CMOCKA_HELP) $(BUILD)/libmempool.a \
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< $(CMOCKA_HELP) $(CMOCKA_MORE) $(BUILD)/libmempool.a \
 		$(shell sed -n 's,^// link: ,,p' tests/cmocka/$*.cpp) $(CMOCKA_LIBS) $(URCU_LIBS) -lpthread
 
 $(BUILD)/tests/model: $(MODEL_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
@@ -49,6 +49,8 @@ TEST_OBJ := $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(MODEL_OBJ) $(STRESS_OBJ)
 
 # What the test scripts need to know; they build in scratch folders of their own.
 RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
+
+include tests/bench/bench.mk
 
 .PHONY: check tests run-tests stress asan ubsan tsan coverage
 tests: all $(TEST_PROGRAMS) ## build the test programs, and run none

@@ -68,6 +68,12 @@ rm "$scratch/bin/pkg-config"
 deps check
 asked "$install pkg-config liburcu-dev check libcmocka-dev"
 
+# What only pkg-config knows is missing then, too; the other peers are there or not.
+machine
+rm "$scratch/bin/pkg-config"
+deps peers || fail "install the peers: $(cat "$scratch/out")"
+grep -q "^$install .*libdpdk-dev" "$scratch/apt" || fail "the peers were not asked for: $(cat "$scratch/apt")"
+
 # The first try fails for want of package lists.
 machine
 rm "$scratch/bin/mandoc"
@@ -100,4 +106,4 @@ command_there apt-get 'exit 100'
 ! deps lint || fail "apt-get failed, and it succeeded"
 
 ! deps nonsense || fail "took an unknown task"
-echo "nine machines"
+echo "ten machines"
