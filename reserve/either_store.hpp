@@ -85,6 +85,14 @@ class either_store {
 	{
 		return either([](auto &s) { return s.lowest(); });
 	}
+	uint64_t taken() const
+	{
+		return either([](auto &s) { return s.taken(); });
+	}
+	uint64_t given() const
+	{
+		return either([](auto &s) { return s.given(); });
+	}
 	int target() const
 	{
 		return either([](auto &s) { return s.target(); });

@@ -45,7 +45,7 @@ template <element_store Store> class element_reserve {
 		if (store_.take_into_gaps(entries, count, missing))
 			return true;
 		// It may have put back what a sleeper had been told is gone.
-		wake_served(false);
+		wake_served();
 		return false;
 	}
 
@@ -54,7 +54,7 @@ template <element_store Store> class element_reserve {
 	{
 		if (!store_.give(entry))
 			return false;
-		wake_served(true);
+		note_given();
 		return true;
 	}
 
@@ -63,7 +63,7 @@ template <element_store Store> class element_reserve {
 	{
 		const int given = store_.give_many(entries, count);
 		if (given > 0)
-			wake_served(true);
+			note_given();
 		return given;
 	}
 
@@ -84,15 +84,24 @@ template <element_store Store> class element_reserve {
 	}
 
       private:
+	/// Wakes those whom an element that was just given can serve. The giving was
+	/// a seq_cst operation, and so is the look: it needs no fence of its own.
+	void note_given()
+	{
+		// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
+		if (queue_.waiting_in_order() > 0) [[unlikely]]
+			queue_.wake(true);
+	}
+
 	/// Wakes those that what is in the store now can serve. Those whom it never
 	/// can are woken by news only, an element that was given: waking one another
 	/// they would never sleep again.
-	void wake_served(bool given)
+	void wake_served()
 	{
 		// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
 		atomics::fence(std::memory_order_seq_cst);
 		if (queue_.waiting() > 0)
-			queue_.wake(given);
+			queue_.wake(false);
 	}
 
 	static int available(void *store, int limit) { return static_cast<Store *>(store)->count(limit); }
@@ -113,7 +122,7 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 	~sleeper()
 	{
 		if (slept_)
-			reserve_.wake_served(false);
+			reserve_.wake_served();
 	}
 
 	enum class outcome { woken, timed_out, not_needed };
@@ -123,7 +132,7 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 	outcome sleep(int need, uint64_t deadline_ns)
 	{
 		reserve_.queue_.enqueue(waiter_, need);
-		// seq_cst: pairs with the fence in wake_served(), ORD-2
+		// seq_cst: pairs with note_given() and the fence in wake_served(), ORD-2
 		atomics::fence(std::memory_order_seq_cst);
 		if (reserve_.store_.count(need) >= need) {
 			reserve_.queue_.cancel(waiter_);
@@ -131,7 +140,7 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 			return outcome::not_needed;
 		}
 		if (slept_)
-			reserve_.wake_served(false);
+			reserve_.wake_served();
 		slept_ = true;
 		return reserve_.queue_.sleep(waiter_, deadline_ns) ? outcome::woken : outcome::timed_out;
 	}

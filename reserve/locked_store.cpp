@@ -26,6 +26,7 @@ void *locked_store::pop()
 	const int level = this->level() - 1;
 	MP_ASSERT(level >= 0); // INV-1
 	level_.store(level, std::memory_order_relaxed);
+	taken_.store(taken() + 1, std::memory_order_relaxed);
 	if (level < lowest())
 		lowest_.store(level, std::memory_order_relaxed);
 	return slots_[level];
@@ -37,6 +38,7 @@ void locked_store::push(void *entry)
 	MP_ASSERT(level < target() && target() <= capacity_); // INV-1
 	slots_[level] = entry;
 	level_.store(level + 1, std::memory_order_relaxed);
+	given_.store(given() + 1, std::memory_order_relaxed);
 }
 
 void *locked_store::take()
@@ -83,10 +85,14 @@ int locked_store::give_many(void *const *entries, int count)
 {
 	if (level() >= target())
 		return 0;
-	const std::lock_guard guard(lock_);
 	int given = 0;
-	while (given < count && level() < target())
-		push(entries[given++]);
+	{
+		const std::lock_guard guard(lock_);
+		while (given < count && level() < target())
+			push(entries[given++]);
+	}
+	// seq_cst: pairs with the fence in sleeper::sleep(), ORD-2
+	base::fence(std::memory_order_seq_cst);
 	return given;
 }
 

@@ -39,6 +39,9 @@ class locked_store {
 	bool full() const { return level() >= target(); }
 	int count(int most) const { return std::min(level(), most); }
 	void note_full();
+	/// Entries ever taken and given.
+	uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
+	uint64_t given() const { return given_.load(std::memory_order_relaxed); }
 
 	void freeze() { lock_.lock(); }
 	void thaw() { lock_.unlock(); }
@@ -52,6 +55,8 @@ class locked_store {
 	std::atomic<int> level_{0};
 	std::atomic<int> target_{0};
 	std::atomic<int> lowest_{0};
+	std::atomic<uint64_t> taken_{0};
+	std::atomic<uint64_t> given_{0};
 	void **slots_ = nullptr;
 	int capacity_ = 0;
 	memory_block larger_; // that the slots are in, when they are no longer in the first array

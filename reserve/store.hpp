@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 
 namespace mp::reserve {
 
@@ -29,7 +30,8 @@ concept element_store = requires(S s, const S &cs, void *entry, void **entries, 
 	{ s.take() } -> std::same_as<void *>;
 	// Fills the NULL ones of n entries, upwards; `missing` of them, or none at all.
 	{ s.take_into_gaps(entries, n, n) } -> std::same_as<bool>;
-	// Adds an entry while the level is below the target, if it is one that it can hold.
+	// Adds an entry while the level is below the target, if it is one that it can hold. Where it
+	// succeeds it is a seq_cst operation, or ends with a seq_cst fence (ORD-2); so is give_many().
 	{ s.give(entry) } -> std::same_as<bool>;
 	// Adds from the front of n entries until the target is reached; says how many.
 	{ s.give_many(entries, n) } -> std::same_as<int>;
@@ -47,6 +49,9 @@ concept element_store = requires(S s, const S &cs, void *entry, void **entries, 
 	{ cs.level() } -> std::same_as<int>;
 	{ s.count(n) } -> std::same_as<int>;
 	{ cs.lowest() } -> std::same_as<int>;
+	// Entries ever taken and given.
+	{ cs.taken() } -> std::same_as<uint64_t>;
+	{ cs.given() } -> std::same_as<uint64_t>;
 	{ cs.target() } -> std::same_as<int>;
 	// The lowest level counts from now on.
 	{ s.note_full() } -> std::same_as<void>;

@@ -74,6 +74,8 @@ template <class Atomics> class basic_wait_queue {
 
 	/// Threads that are queued now.
 	int waiting() const { return count_.load(std::memory_order_relaxed); }
+	/// The same, in order with other seq_cst operations (ORD-2).
+	int waiting_in_order() const { return count_.load(std::memory_order_seq_cst); }
 
 	/// Wakes, oldest first, those whose needs together the supply can serve. A
 	/// need above full() is one that it never can: with `news` such a waiter is

@@ -22,10 +22,8 @@ void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t
 	gfp_t mask = first_mask(full);
 	for (;;) {
 		control.counters.add(count_backing_failures);
-		if (void *entry = control.reserve.store().take()) {
-			control.counters.add(count_from_reserve);
+		if (void *entry = control.reserve.store().take())
 			return element_of(pool, control, entry);
-		}
 		if (mask != full) {
 			mask = full; // PAR-11: at once, before any sleep
 		} else {
@@ -38,8 +36,10 @@ void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t
 				return nullptr;
 			}
 		}
-		if (void *element = alloc_from_backing(pool, control, mask))
+		if (void *element = alloc_from_backing(pool, control, mask)) {
+			control.counters.add(count_allocs);
 			return element;
+		}
 	}
 }
 
@@ -57,9 +57,10 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 
 	const gfp_t full = full_mask(callers);
 	void *element = alloc_from_backing(*pool, control, first_mask(full));
-	if (element == nullptr) [[unlikely]]
-		element = alloc_slow(*pool, control, full, deadline_ns, caller);
-	control.counters.add(element != nullptr ? count_allocs : count_failures);
+	if (element != nullptr) [[likely]]
+		control.counters.add(count_allocs);
+	else if ((element = alloc_slow(*pool, control, full, deadline_ns, caller)) == nullptr)
+		control.counters.add(count_failures);
 	if (watched && element != nullptr) [[unlikely]]
 		note_alloc(control, element);
 	return element;
@@ -104,8 +105,6 @@ extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 		errno = ENOMEM;
 		return nullptr;
 	}
-	control.counters.add(count_from_reserve);
-	control.counters.add(count_allocs);
 	void *element = element_of(*pool, control, entry);
 	note_alloc(control, element);
 	return element;

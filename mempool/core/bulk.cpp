@@ -35,6 +35,7 @@ int ask_backing(mempool_t &pool, mempool_control &control, slot_span elems, int 
 			control.counters.add(count_backing_failures);
 			break;
 		}
+		control.counters.add(count_allocs);
 		missing--;
 	}
 	return missing;
@@ -45,7 +46,6 @@ bool ask_reserve(mempool_t &pool, mempool_control &control, slot_span elems, int
 {
 	if (!control.reserve.take_into_gaps(elems.data(), static_cast<int>(elems.size()), missing))
 		return false;
-	control.counters.add(count_from_reserve, static_cast<uint64_t>(missing));
 	// The marks of poisoned entries tell which slots these are.
 	for (void *&slot : elems)
 		slot = element_of(pool, control, slot);
@@ -110,8 +110,6 @@ unsigned free_each(const mempool_t &pool, mempool_control &control, slot_span el
 	}
 	for (const void *element : elems.subspan(taken))
 		note_left(control, element);
-	control.counters.add(count_frees, taken - refused);
-	control.counters.add(count_to_reserve, taken - refused);
 	return taken;
 }
 
@@ -143,7 +141,6 @@ extern "C" int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int co
 		return 0;
 
 	fill_slots(*pool, control, slots, missing);
-	control.counters.add(count_allocs, static_cast<uint64_t>(missing));
 	if (watched) [[unlikely]]
 		for (const void *element : slots) // those that were out before are only noted again
 			note_alloc(control, element);
@@ -158,8 +155,5 @@ extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigne
 	if (watch::watching()) [[unlikely]]
 		return free_each(*pool, control, {elems, count});
 	const int wanted = static_cast<int>(std::min<unsigned>(count, INT_MAX));
-	const auto taken = static_cast<unsigned>(control.reserve.give_many(elems, wanted));
-	control.counters.add(count_frees, taken);
-	control.counters.add(count_to_reserve, taken);
-	return taken;
+	return static_cast<unsigned>(control.reserve.give_many(elems, wanted));
 }

@@ -27,10 +27,10 @@ using pool_reserve = reserve::element_reserve<reserve::either_store>;
 
 /// What is counted, each in every CPU's stripe.
 enum field : unsigned {
-	count_allocs,
-	count_frees,
-	count_from_reserve,
-	count_to_reserve,
+	count_allocs,    // from the backing: the store counts what it gives
+	count_frees,     // to the backing
+	count_filled,    // into the reserve otherwise than by a free
+	count_withdrawn, // out of it otherwise than by an allocation
 	count_backing_failures,
 	count_failures,
 	count_sleeps,

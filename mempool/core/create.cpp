@@ -197,6 +197,7 @@ int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 	}
 	if (error != 0)
 		drain(pool, control);
+	control.counters.add(count_filled, store.given());
 	store.note_full();
 	return error;
 }

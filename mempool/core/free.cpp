@@ -14,10 +14,7 @@ bool give_to_reserve(mempool_control &control, void *element)
 {
 	if (watch::debug_on(MEMPOOL_DEBUG_POISON) && !control.reserve.has_room()) [[unlikely]]
 		return false; // not poisoned for nothing: the backing may rely on what is in it
-	if (!control.reserve.give(entry_for(control, element)))
-		return false;
-	control.counters.add(count_to_reserve);
-	return true;
+	return control.reserve.give(entry_for(control, element));
 }
 
 /// The whole way, for whatever mempool_free() could not do at once.
@@ -28,9 +25,9 @@ bool give_to_reserve(mempool_control &control, void *element)
 	mempool_control &control = control_of(pool, "mempool_free");
 	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
 		return;
-	control.counters.add(count_frees);
 	if (control.reserve.wants() && give_to_reserve(control, element))
 		return;
+	control.counters.add(count_frees);
 	// An element of a kmalloc pool may be of another size class: kfree() finds out.
 	free_to_backing(*pool, control, element);
 }

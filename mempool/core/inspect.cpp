@@ -44,11 +44,11 @@ extern "C" int mempool_stats(const mempool_t *pool, struct mempool_statistics *s
 	now.curr_nr = control.reserve.store().level();
 	now.lowest_nr = control.reserve.store().lowest();
 	now.waiters = control.reserve.waiting();
-	now.frees =
-		sum(count_frees) + control.sole.frees(); // before allocs: no more may seem to come back than went out
-	now.allocs = sum(count_allocs) + control.sole.allocs();
-	now.from_reserve = sum(count_from_reserve);
-	now.to_reserve = sum(count_to_reserve);
+	// What came back before what went out: no more may seem to come back.
+	now.to_reserve = control.reserve.store().given() - sum(count_filled);
+	now.frees = sum(count_frees) + control.sole.frees() + now.to_reserve;
+	now.from_reserve = control.reserve.store().taken() - sum(count_withdrawn);
+	now.allocs = sum(count_allocs) + control.sole.allocs() + now.from_reserve;
 	now.backing_failures = sum(count_backing_failures);
 	now.failures = sum(count_failures);
 	now.sleeps = sum(count_sleeps);

@@ -19,8 +19,10 @@ namespace {
 
 void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
-	while (void *entry = control.reserve.store().take_above(new_min_nr))
+	while (void *entry = control.reserve.store().take_above(new_min_nr)) {
+		control.counters.add(count_withdrawn);
 		free_to_backing(pool, control, element_of(pool, control, entry));
+	}
 	set_min_nr(pool, new_min_nr); // INV-2
 }
 
@@ -53,6 +55,7 @@ void top_up(mempool_t &pool, mempool_control &control)
 			free_to_backing(pool, control, element);
 			break;
 		}
+		control.counters.add(count_filled);
 	}
 }
 
