@@ -219,7 +219,9 @@ int mempool_resize(mempool_t *pool, int new_min_nr);
  * asks again at least every 5 s (PAR-12). Without it (GFP_ATOMIC, GFP_NOWAIT)
  * it never sleeps, and may return NULL with errno ENOMEM (PAR-13).
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it a signal handler
+ * may call it, whatever it interrupted, on pools with ready-made backings or
+ * where alloc_fn may be called there; it saves errno for whom it interrupted.
  * Return: the element, or NULL as said.
  */
 void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);
@@ -230,8 +232,8 @@ void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);
  * @gfp_mask: as for mempool_alloc().
  * @timeout_ns: the longest time to sleep, in ns; 0 does not sleep at all.
  *
- * Context: sleeps up to @timeout_ns, only with __GFP_DIRECT_RECLAIM. Not for
- * signal handlers yet.
+ * Context: sleeps up to @timeout_ns, only with __GFP_DIRECT_RECLAIM. Signal
+ * handlers as for mempool_alloc().
  * Return: the element; NULL with errno ETIMEDOUT after the time, or ENOMEM
  * when @gfp_mask does not allow to sleep.
  */
@@ -241,7 +243,7 @@ void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t timeout_ns
  * mempool_alloc_preallocated() - an element from the reserve only (PAR-16).
  * @pool: the pool.
  *
- * Context: never sleeps. Not for signal handlers yet.
+ * Context: any, signal handlers included. Never sleeps.
  * Return: the element; NULL with errno ENOMEM when the reserve is empty.
  */
 void *mempool_alloc_preallocated(mempool_t *pool);
@@ -269,7 +271,9 @@ int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int count, unsign
  * While the reserve is not full, any freed element goes there, and sleepers
  * are woken; else to free_fn (PAR-21, PAR-24).
  *
- * Context: sleeps only if free_fn does. Not for signal handlers yet.
+ * Context: sleeps only if free_fn does. A signal handler may call it, whatever
+ * it interrupted, on pools with ready-made backings or where free_fn may be
+ * called there. Not with the store MEMPOOL_STORE_LOCKED.
  */
 void mempool_free(void *element, mempool_t *pool);
 
@@ -283,7 +287,7 @@ void mempool_free(void *element, mempool_t *pool);
  * were taken are left as they are; the caller owns only the rest, and hands
  * it to its backing.
  *
- * Context: never sleeps. Not for signal handlers yet.
+ * Context: any, signal handlers included. Never sleeps.
  * Return: how many were taken.
  */
 unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigned int count);

@@ -92,7 +92,8 @@ void kmem_cache_destroy(struct kmem_cache *s);
  * @s: the cache.
  * @gfp_flags: how hard to try; __GFP_ZERO zeroes the object (not with a constructor).
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: the object; may fail.
  */
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags);
@@ -111,7 +112,7 @@ static inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t gfp_flags)
  * What is not an object of this cache is reported and left alone; with
  * SLAB_CONSISTENCY_CHECKS so is an object that is free already.
  *
- * Context: any thread, but no signal handler yet. Never sleeps.
+ * Context: any, signal handlers included. Never sleeps.
  */
 void kmem_cache_free(struct kmem_cache *s, void *objp);
 
@@ -122,7 +123,8 @@ void kmem_cache_free(struct kmem_cache *s, void *objp);
  * @nr: how many.
  * @p: receives @nr pointers; undefined when 0 is returned.
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: @nr, or 0 when not all could be had.
  */
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size_t nr, void **p);
@@ -133,7 +135,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size_t nr, void
  * @nr: how many.
  * @p: the objects; none may be NULL.
  *
- * Context: any thread, but no signal handler yet. Never sleeps.
+ * Context: any, signal handlers included. Never sleeps.
  */
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p);
 
@@ -172,7 +174,8 @@ const char *kmem_cache_name(struct kmem_cache *s);
  * The address is aligned to @size when @size is a power of two (up to
  * PAGE_SIZE), and otherwise to 8 bytes (sizes up to 8) or 16.
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: the memory; may fail.
  */
 void *kmalloc(size_t size, gfp_t flags);
@@ -189,7 +192,8 @@ static inline void *kzalloc(size_t size, gfp_t flags)
  * @size: bytes of one.
  * @flags: as for kmalloc().
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: the memory; NULL also when @n times @size overflows.
  */
 void *kmalloc_array(size_t n, size_t size, gfp_t flags);
@@ -206,7 +210,8 @@ static inline void *kcalloc(size_t n, size_t size, gfp_t flags)
  * @new_size: bytes; 0 frees @objp and gives ZERO_SIZE_PTR.
  * @flags: as for kmalloc(); __GFP_ZERO zeroes what is added beyond ksize().
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: the memory, perhaps moved; NULL when it failed: @objp is then untouched.
  */
 void *krealloc(const void *objp, size_t new_size, gfp_t flags);
@@ -218,7 +223,7 @@ void *krealloc(const void *objp, size_t new_size, gfp_t flags);
  * An address at which no allocation of this library starts is reported and left
  * alone. That an object is free already only SLAB_CONSISTENCY_CHECKS can tell.
  *
- * Context: any thread, but no signal handler yet. Never sleeps.
+ * Context: any, signal handlers included. Never sleeps.
  */
 void kfree(const void *objp);
 
@@ -226,7 +231,7 @@ void kfree(const void *objp);
  * ksize() - the bytes that may be used at @objp: at least what was asked for.
  * @objp: kmalloc()'s memory; NULL and ZERO_SIZE_PTR give 0.
  *
- * Context: any thread, but no signal handler yet. Never sleeps.
+ * Context: any, signal handlers included. Never sleeps.
  * Return: the size in bytes.
  */
 size_t ksize(const void *objp);
@@ -236,7 +241,8 @@ size_t ksize(const void *objp);
  * @size: bytes; may be far beyond KMALLOC_MAX_SIZE.
  * @flags: as for kmalloc().
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: the memory; may fail.
  */
 void *kvmalloc(size_t size, gfp_t flags);
@@ -251,7 +257,7 @@ static inline void *kvzalloc(size_t size, gfp_t flags)
  * kvfree() - give kvmalloc()'s or kmalloc()'s memory back.
  * @addr: the memory; NULL and ZERO_SIZE_PTR do nothing.
  *
- * Context: any thread, but no signal handler yet. Never sleeps.
+ * Context: any, signal handlers included. Never sleeps.
  */
 void kvfree(const void *addr);
 
@@ -260,7 +266,8 @@ void kvfree(const void *addr);
  * @gfp_mask: how hard to try; __GFP_ZERO zeroes them.
  * @order: 0 to MAX_PAGE_ORDER. The address is aligned to the whole size.
  *
- * Context: sleeps only with __GFP_DIRECT_RECLAIM. Not for signal handlers yet.
+ * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it for signal handlers too,
+ * which may be refused what the interrupted thread is busy with.
  * Return: the address; 0 when it failed.
  */
 unsigned long __get_free_pages(gfp_t gfp_mask, unsigned int order);
@@ -272,7 +279,7 @@ unsigned long __get_free_pages(gfp_t gfp_mask, unsigned int order);
  *
  * A wrong address or order is reported, and nothing is freed.
  *
- * Context: any thread, but no signal handler yet. Never sleeps.
+ * Context: any, signal handlers included. Never sleeps.
  */
 void free_pages(unsigned long addr, unsigned int order);
 

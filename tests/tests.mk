@@ -18,7 +18,9 @@ CHECK_PROGRAM   := $(if $(CHECK_SRC),$(BUILD)/tests/check-suite)
 CMOCKA_PROGRAMS := $(CMOCKA_SRC:tests/%.cpp=$(BUILD)/tests/%)
 MODEL_PROGRAM   := $(if $(MODEL_OBJ),$(BUILD)/tests/model)
 STRESS_PROGRAMS := $(STRESS_OBJ:$(BUILD)/obj/tests/%.o=$(BUILD)/tests/%)
-TEST_PROGRAMS   := $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(MODEL_PROGRAM)
+# Of the stress programs the one for signal handlers runs with the suites too, for some seconds.
+SIGNAL_PROGRAM  := $(BUILD)/tests/stress/signal_stress
+TEST_PROGRAMS   := $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(MODEL_PROGRAM) $(SIGNAL_PROGRAM)
 TEST_SCRIPTS    := $(wildcard tests/compile/*.sh)
 
 $(eval $(call stamp,tests,$$(CHECK_OBJ) $$(CMOCKA_HELP) $$(MODEL_OBJ)))

@@ -5,15 +5,17 @@
 //
 // A hash table of addresses with open addressing. It grows with the number of
 // different addresses seen; when memory for that is not to be had it gives up
-// judging, and says nothing rather than something wrong.
+// judging, and says nothing rather than something wrong. It does so too for the
+// elements of a signal handler that interrupted a lock's holder.
 //
 // Owner of the state: the pool that embeds it. Race table: all calls may run
 // together, under its lock.
 #pragma once
 
-#include "reserve/base/lock.hpp"
+#include "reserve/base/counted_lock.hpp"
 #include "reserve/base/stack_trace.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -60,7 +62,8 @@ class tracker {
 	size_t capacity_ = 0; // a power of two
 	size_t used_ = 0;
 	bool complete_ = true;
-	base::adaptive_lock lock_;
+	std::atomic<bool> missed_{false}; // what a handler did: nothing is certain from then on
+	base::counted_lock lock_;
 };
 
 } // namespace mp::watch

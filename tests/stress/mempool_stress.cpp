@@ -5,7 +5,7 @@
 // go on.
 //
 //   STRESS_SECONDS=n   how long (default 10)
-//   THREADS=n          how many threads (default 16; 4 under a sanitizer)
+//   THREADS=n          how many threads (default 64; 4 under a sanitizer)
 //   SEED=n             the seed of all random numbers; printed at the start
 //
 // Ends with `N passed, N failed`: one for each pool, one for the library's
@@ -151,7 +151,7 @@ int main()
 	const bool sanitized = sanitizer != nullptr && *sanitizer != '\0';
 	const uint64_t seed = number_from("SEED", std::random_device()() % 1'000'000'000);
 	const uint64_t seconds = number_from("STRESS_SECONDS", 10);
-	const uint64_t threads = number_from("THREADS", sanitized ? 4 : 16);
+	const uint64_t threads = number_from("THREADS", sanitized ? 4 : 64);
 	std::mt19937_64 random(seed);
 	const unsigned debug_flags = choose_debug_flags(random);
 	printf("stress: seed %llu, %llu threads, %llu s, debug flags %#x\n", static_cast<unsigned long long>(seed),
