@@ -3,9 +3,9 @@
 # Speed: ours beside whoever is installed. The driver measures everybody through
 # one table of functions; gbench, the plain pairs directly.
 
-BENCH_SRC := $(filter-out tests/bench/gbench.cpp tests/bench/calls.cpp,$(wildcard tests/bench/*.cpp))
+BENCH_SRC := $(filter-out tests/bench/calls.cpp,$(wildcard tests/bench/*.cpp))
 BENCH_OBJ := $(BENCH_SRC:%.cpp=$(BUILD)/obj/%.o)
-GBENCH_OBJ := $(BUILD)/obj/tests/bench/gbench.o
+GBENCH_OBJ := $(BUILD)/obj/tests/bench/google/pairs.o
 BENCH_DIR := $(BUILD)/bench
 BENCH_PROGRAMS = $(BENCH_DIR)/driver $(BENCH_DIR)/gbench
 # A peer that needs headers is a plugin, built when they are there. Looked up when a recipe needs it.

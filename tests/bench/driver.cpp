@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -162,10 +163,15 @@ int run(const options &o)
 
 int main(int argc, char **argv)
 {
-	make_room_for_plugins(argv);
-	options o;
-	parse(o, argc, argv);
-	const int status = run(o);
+	int status = 1;
+	try {
+		make_room_for_plugins(argv);
+		options o;
+		parse(o, argc, argv);
+		status = run(o);
+	} catch (const std::exception &e) {
+		fprintf(stderr, "bench: %s\n", e.what());
+	}
 	fflush(nullptr);
 	// A dozen allocators have their own opinions on how a process ends; none is asked.
 	_exit(status);

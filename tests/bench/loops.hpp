@@ -111,21 +111,23 @@ template <class Ops> void run_pairs(worker &w, void *context, bool watchful)
 
 template <class Ops> void run_batches(worker &w, void *context, const loop_plan &plan)
 {
+	const unsigned batch = plan.batch;
+	const bool watchful = plan.watchful;
 	std::vector<void *> live(plan.live);
 	for (void *&element : live)
 		touch(element = get<Ops>(context, w.failures), 0);
-	if (plan.batch == 1) {
-		run_pairs<Ops>(w, context, plan.watchful);
+	if (batch == 1) {
+		run_pairs<Ops>(w, context, watchful);
 	} else {
-		orders order(plan.batch, 1 + w.id());
-		std::vector<void *> elements(plan.batch);
+		orders order(batch, 1 + w.id());
+		std::vector<void *> elements(batch);
 		w.run([&] {
 			const uint32_t *next = order.next();
 			unsigned done = 0;
 			do
 				touch(elements[done] = get<Ops>(context, w.failures), done);
-			while (++done < plan.batch && !(plan.watchful && w.is_over()));
-			const bool whole = done == plan.batch;
+			while (++done < batch && !(watchful && w.is_over()));
+			const bool whole = done == batch;
 			for (unsigned i = 0; i < done; i++)
 				Ops::free(context, elements[whole ? next[i] : i]);
 			return done;
