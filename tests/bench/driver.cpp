@@ -155,7 +155,12 @@ int run(const options &o)
 	r.how.clock_ns = clock_cost_ns();
 	r.versions = peers.versions;
 	r.left_out = peers.left_out;
+	const neighbours others;
 	measure(r, peers, keys, o.plugins);
+	r.on.others = others.cpus();
+	if (r.on.others > noisy_neighbours)
+		fprintf(stderr, "bench: others kept %.1f CPUs busy: rows with several threads mean little\n",
+			r.on.others);
 	return write_reports(r, o.out) ? 0 : 1;
 }
 
