@@ -3,9 +3,9 @@
 # Speed: ours beside whoever is installed. The driver measures everybody through
 # one table of functions; gbench, the plain pairs directly.
 
-BENCH_SRC := $(filter-out tests/bench/gbench.cpp,$(wildcard tests/bench/*.cpp))
+BENCH_SRC := $(filter-out tests/bench/calls.cpp,$(wildcard tests/bench/*.cpp))
 BENCH_OBJ := $(BENCH_SRC:%.cpp=$(BUILD)/obj/%.o)
-GBENCH_OBJ := $(BUILD)/obj/tests/bench/gbench.o
+GBENCH_OBJ := $(BUILD)/obj/tests/bench/google/pairs.o
 BENCH_DIR := $(BUILD)/bench
 BENCH_PROGRAMS = $(BENCH_DIR)/driver $(BENCH_DIR)/gbench
 # A peer that needs headers is a plugin, built when they are there. Looked up when a recipe needs it.
@@ -15,6 +15,9 @@ BENCH_PLUGINS = $(if $(wildcard /usr/include/boost/pool/pool.hpp),$(BENCH_DIR)/b
 $(BENCH_DIR)/driver: $(BENCH_OBJ) $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(BENCH_OBJ) -L$(BUILD) -lmempool -ldl -lpthread -Wl,-rpath,'$$ORIGIN/..'
+$(BENCH_DIR)/calls: $(BUILD)/obj/tests/bench/calls.o $(BUILD)/obj/tests/bench/ours.o $(DEV_SO)
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
 $(BENCH_DIR)/gbench: $(GBENCH_OBJ) $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lbenchmark -lpthread -Wl,-rpath,'$$ORIGIN/..'
@@ -32,8 +35,8 @@ BENCH_REPORT_OBJ := $(patsubst %,$(BUILD)/obj/tests/bench/%.o,chart_bars chart_c
 $(BUILD)/tests/cmocka/test_bench: CMOCKA_MORE = $(BENCH_REPORT_OBJ)
 $(BUILD)/tests/cmocka/test_bench: $(BENCH_REPORT_OBJ)
 
-.PHONY: bench bench-deps bench-programs
-.SECONDARY: $(BENCH_OBJ) $(GBENCH_OBJ)
+.PHONY: bench bench-calls bench-deps bench-programs
+.SECONDARY: $(BENCH_OBJ) $(GBENCH_OBJ) $(BUILD)/obj/tests/bench/calls.o
 bench-programs: lib
 	@$(MAKE) --no-print-directory $(BENCH_PROGRAMS) $(BENCH_PLUGINS)
 
@@ -58,4 +61,9 @@ bench: ## measure ours beside the peers that are installed, into $(BUILD)/bench;
 	@sed -n '/^## Targets/,/^## Figures/p' $(BENCH_DIR)/bench.md | grep '^|' || :
 	@echo 'All figures are in $(BENCH_DIR): bench.md, bench.json, bench.svg, curves.svg, gbench.json'
 
--include $(BENCH_OBJ:.o=.d) $(GBENCH_OBJ:.o=.d)
+bench-calls: $(BENCH_DIR)/calls ## instructions of our calls, counted by callgrind
+	@command -v valgrind >/dev/null || { echo 'bench-calls: needs valgrind' >&2; exit 1; }
+	@tests/bench/calls $(BENCH_DIR)/calls >$(BENCH_DIR)/calls.md
+	@cat $(BENCH_DIR)/calls.md
+
+-include $(BUILD)/obj/tests/bench/calls.d $(BENCH_OBJ:.o=.d) $(GBENCH_OBJ:.o=.d)

@@ -118,8 +118,9 @@ std::string curves_svg(const results &r)
 	double y = top;
 	for (size_t i = 0; i < r.curves.size(); i++) {
 		const curve &c = r.curves[i];
+		const size_t row = i / 2;
 		x = margin + static_cast<double>(i % 2) * (panel_width + margin);
-		y = top + static_cast<double>(i / 2) * (panel_height + margin);
+		y = top + static_cast<double>(row) * (panel_height + margin);
 		const axis across = x_axis(c, x);
 		const axis up = y_axis(c, y);
 		panels += svg_text(x, y + 14, "ink head", c.title) + grid(c, across, up);

@@ -53,7 +53,7 @@ void pin_to_cpu(unsigned i)
 
 crew_result run_crew(const crew_plan &plan, const std::function<void(worker &)> &work)
 {
-	std::atomic<int> now = warming;
+	alignas(128) std::atomic<int> now = warming;
 	std::latch ready(plan.threads + 1);
 	std::vector<worker> workers;
 	std::vector<std::thread> threads;

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -154,7 +155,12 @@ int run(const options &o)
 	r.how.clock_ns = clock_cost_ns();
 	r.versions = peers.versions;
 	r.left_out = peers.left_out;
+	const neighbours others;
 	measure(r, peers, keys, o.plugins);
+	r.on.others = others.cpus();
+	if (r.on.others > noisy_neighbours)
+		fprintf(stderr, "bench: others kept %.1f CPUs busy: rows with several threads mean little\n",
+			r.on.others);
 	return write_reports(r, o.out) ? 0 : 1;
 }
 
@@ -162,10 +168,15 @@ int run(const options &o)
 
 int main(int argc, char **argv)
 {
-	make_room_for_plugins(argv);
-	options o;
-	parse(o, argc, argv);
-	const int status = run(o);
+	int status = 1;
+	try {
+		make_room_for_plugins(argv);
+		options o;
+		parse(o, argc, argv);
+		status = run(o);
+	} catch (const std::exception &e) {
+		fprintf(stderr, "bench: %s\n", e.what());
+	}
 	fflush(nullptr);
 	// A dozen allocators have their own opinions on how a process ends; none is asked.
 	_exit(status);

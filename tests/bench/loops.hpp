@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <sched.h>
@@ -94,6 +95,16 @@ class orders {
 	size_t at_ = 0;
 };
 
+/// Gives a broken-off pass back: one thread after the other, for together they may need a minute where a ring spins.
+template <class Ops> unsigned free_broken_off(void *context, const std::vector<void *> &elements, unsigned count)
+{
+	static std::mutex one_by_one;
+	const std::lock_guard guard(one_by_one);
+	for (unsigned i = 0; i < count; i++)
+		Ops::free(context, elements[i]);
+	return count;
+}
+
 constexpr unsigned pairs_per_pass = 256;
 
 template <class Ops> void run_pairs(worker &w, void *context, bool watchful)
@@ -111,23 +122,27 @@ template <class Ops> void run_pairs(worker &w, void *context, bool watchful)
 
 template <class Ops> void run_batches(worker &w, void *context, const loop_plan &plan)
 {
+	const unsigned batch = plan.batch;
+	const bool watchful = plan.watchful;
 	std::vector<void *> live(plan.live);
 	for (void *&element : live)
 		touch(element = get<Ops>(context, w.failures), 0);
-	if (plan.batch == 1) {
-		run_pairs<Ops>(w, context, plan.watchful);
+	if (batch == 1) {
+		run_pairs<Ops>(w, context, watchful);
 	} else {
-		orders order(plan.batch, 1 + w.id());
-		std::vector<void *> elements(plan.batch);
+		orders order(batch, 1 + w.id());
+		std::vector<void *> elements(batch);
 		w.run([&] {
 			const uint32_t *next = order.next();
 			unsigned done = 0;
 			do
 				touch(elements[done] = get<Ops>(context, w.failures), done);
-			while (++done < plan.batch && !(plan.watchful && w.is_over()));
-			const bool whole = done == plan.batch;
-			for (unsigned i = 0; i < done; i++)
-				Ops::free(context, elements[whole ? next[i] : i]);
+			while (++done < batch && !(watchful && w.is_over()));
+			if (done == batch)
+				for (unsigned i = 0; i < batch; i++)
+					Ops::free(context, elements[next[i]]);
+			else
+				free_broken_off<Ops>(context, elements, done);
 			return done;
 		});
 	}
@@ -173,6 +188,8 @@ template <class Ops> void run_timed(worker &w, void *context, const loop_plan &p
 			times.add(ticks() - from);
 			touch(elements[done], from);
 		} while (++done < plan.batch && !w.is_over());
+		if (done < plan.batch)
+			return free_broken_off<Ops>(context, elements, done);
 		for (unsigned i = 0; i < done; i++) {
 			const uint64_t from = ticks();
 			Ops::free(context, elements[i]);

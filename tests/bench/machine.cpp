@@ -5,10 +5,13 @@
 #include "report.hpp"
 #include "rseq_stack.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 #include <gnu/libc-version.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 namespace bench {
 
@@ -34,6 +37,42 @@ std::string today()
 }
 
 } // namespace
+
+double neighbours::busy_seconds()
+{
+	std::ifstream file("/proc/stat");
+	std::string name;
+	// user, nice, system, idle, iowait, irq, softirq, steal
+	double ticks[8] = {};
+	file >> name;
+	for (double &t : ticks)
+		file >> t;
+	return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) /
+	       static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double neighbours::own_seconds()
+{
+	double sum = 0;
+	for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+		rusage usage;
+		getrusage(who, &usage);
+		for (const timeval &t : {usage.ru_utime, usage.ru_stime})
+			sum += static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+	}
+	return sum;
+}
+
+double neighbours::uptime_seconds()
+{
+	return static_cast<double>(now_ns()) / 1e9;
+}
+
+double neighbours::cpus() const
+{
+	const double passed = uptime_seconds() - start_;
+	return passed > 0 ? std::max(0.0, (busy_seconds() - own_seconds() - busy_) / passed) : 0;
+}
 
 machine describe_machine()
 {

@@ -25,7 +25,7 @@ std::string version_of_jemalloc(void *library)
 	using mallctl_t = int(const char *, void *, size_t *, void *, size_t);
 	auto *mallctl = reinterpret_cast<mallctl_t *>(dlsym(library, "mallctl"));
 	const char *version = "";
-	size_t bytes = sizeof(version);
+	size_t bytes = sizeof(void *);
 	if (mallctl == nullptr || mallctl("version", static_cast<void *>(&version), &bytes, nullptr, 0) != 0)
 		return "";
 	const std::string text = version;

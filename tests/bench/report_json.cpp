@@ -64,8 +64,10 @@ ordered_json verdict_of(const verdict &v)
 std::string json_text(const results &r)
 {
 	ordered_json j;
-	j["machine"] = {{"cpu", r.on.cpu},   {"cpus", r.on.cpus}, {"kernel", r.on.kernel}, {"compiler", r.on.compiler},
-			{"libc", r.on.libc}, {"date", r.on.date}, {"rseq", r.on.rseq}};
+	j["machine"] = {{"cpu", r.on.cpu},       {"cpus", r.on.cpus},
+			{"kernel", r.on.kernel}, {"compiler", r.on.compiler},
+			{"libc", r.on.libc},     {"date", r.on.date},
+			{"rseq", r.on.rseq},     {"others_cpus", number(r.on.others)}};
 	j["settings"] = {{"rounds", r.how.rounds},
 			 {"slice_ms", r.how.slice_ms},
 			 {"quick", r.how.quick},

@@ -36,6 +36,9 @@ void head(std::ostream &o, const results &r)
 			     "shared "
 			     "library, ours too, is called by its exported functions.")
 	  << " ± is the width of the middle half of the rounds.\n";
+	if (r.on.others > noisy_neighbours)
+		o << "\n**Meanwhile, other processes kept " << figure(r.on.others) << " of " << r.on.cpus
+		  << " CPUs busy: rows with several threads mean little.**\n";
 	if (r.how.quick)
 		o << "\n**A quick run: good for a look, not for a judgement.**\n";
 }

@@ -65,7 +65,11 @@ struct machine {
 	std::string libc;
 	std::string date;
 	bool rseq = false;
+	double others = 0; ///< CPUs that other processes kept busy meanwhile
 };
+
+/// With more than this of a CPU gone, threads that should meet take turns instead.
+constexpr double noisy_neighbours = 0.25;
 
 struct settings {
 	unsigned rounds = 9;

@@ -166,6 +166,10 @@ void targets_are_judged(void **)
 void markdown_has_all(void **)
 {
 	const std::string text = markdown(made_up());
+	assert_false(contains(text, "Meanwhile"));
+	results noisy = made_up();
+	noisy.on.others = 1.25;
+	assert_true(contains(markdown(noisy), "kept 1.25 of 2 CPUs busy"));
 	for (const char *part : {"A CPU & more", "tbb: not there", "| at most 0.75 x dpdk-c | dpdk-c | 0.50 x | yes |",
 				 "| at most 1.5 x rseq | rseq | 4.00 x | no |", "| dpdk-c | - x | not measured |",
 				 "| slow | 9,000 |", "| mempool | 5.00 | - |"})

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// gbench.cpp - the plain pairs in Google Benchmark, called directly: ours by
+// google/pairs.cpp - the plain pairs in Google Benchmark, called directly: ours by
 // the shared library's functions as a program calls them, the limits inlined.
 // The driver calls everybody through a table; this shows what is left without.
 //
 // Each benchmark makes what it measures.
-#include "elements.hpp"
-#include "rseq_stack.hpp"
+#include "tests/bench/elements.hpp"
+#include "tests/bench/rseq_stack.hpp"
 
 #include <benchmark/benchmark.h>
 #include <cstdlib>
