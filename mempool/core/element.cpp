@@ -13,13 +13,6 @@
 namespace mp::core {
 namespace {
 
-constexpr uintptr_t poisoned_bit = 1;
-
-bool is_marked(const void *entry)
-{
-	return (reinterpret_cast<uintptr_t>(entry) & poisoned_bit) != 0;
-}
-
 void check_poison(const mempool_t &pool, const mempool_control &control, void *element)
 {
 	const size_t size_bytes = control.element_bytes;
@@ -38,32 +31,22 @@ void check_poison(const mempool_t &pool, const mempool_control &control, void *e
 
 } // namespace
 
-void *entry_for(const mempool_control &control, void *element)
+void *poisoned_entry_for(const mempool_control &control, void *element)
 {
-	if (control.element_bytes == 0) [[likely]]
-		return element;
-	if (is_marked(element)) [[unlikely]]
+	if (is_poisoned(element)) [[unlikely]]
 		base::fatal("pool '%s': element %p lies at an odd address, although element_size was given",
 			    control.name, element);
-	if (!watch::debug_on(MEMPOOL_DEBUG_POISON)) [[likely]]
+	if (!watch::debug_on(MEMPOOL_DEBUG_POISON))
 		return element;
 	watch::poison(element, control.element_bytes);
 	return static_cast<char *>(element) + poisoned_bit;
 }
 
-void *element_of(const mempool_t &pool, const mempool_control &control, void *entry)
+void *checked_element_of(const mempool_t &pool, const mempool_control &control, void *entry)
 {
-	if (control.element_bytes == 0 || !is_marked(entry)) [[likely]]
-		return entry;
 	void *element = static_cast<char *>(entry) - poisoned_bit;
 	check_poison(pool, control, element);
 	return element;
-}
-
-void note_alloc(mempool_control &control, const void *element)
-{
-	if (control.tracks)
-		control.tracker.note_alloc(element);
 }
 
 bool note_free(const mempool_t &pool, mempool_control &control, const void *element)

@@ -10,17 +10,42 @@
 #pragma once
 
 #include "mempool/core/control.hpp"
+#include "mempool/watch/debug.hpp"
+
+#include <cstdint>
 
 namespace mp::core {
 
+inline constexpr uintptr_t poisoned_bit = 1;
+
+inline bool is_poisoned(const void *entry)
+{
+	return (reinterpret_cast<uintptr_t>(entry) & poisoned_bit) != 0;
+}
+
+void *poisoned_entry_for(const mempool_control &control, void *element);
+void *checked_element_of(const mempool_t &pool, const mempool_control &control, void *entry);
+
 /// The entry for an element that goes into the reserve.
-void *entry_for(const mempool_control &control, void *element);
+inline void *entry_for(const mempool_control &control, void *element)
+{
+	const bool look = control.element_bytes != 0 && (is_poisoned(element) || watch::debug_on(MEMPOOL_DEBUG_POISON));
+	return look ? poisoned_entry_for(control, element) : element;
+}
 
 /// The element of an entry that left the reserve. Reports a poisoned element that was written to.
-void *element_of(const mempool_t &pool, const mempool_control &control, void *entry);
+inline void *element_of(const mempool_t &pool, const mempool_control &control, void *entry)
+{
+	const bool look = is_poisoned(entry) && control.element_bytes != 0;
+	return look ? checked_element_of(pool, control, entry) : entry;
+}
 
 /// For pools that track: an element goes out to the caller.
-void note_alloc(mempool_control &control, const void *element);
+inline void note_alloc(mempool_control &control, const void *element)
+{
+	if (control.tracks) [[unlikely]]
+		control.tracker.note_alloc(element);
+}
 
 /// For pools that track: an element comes back; false, after a report, when it must not be taken.
 bool note_free(const mempool_t &pool, mempool_control &control, const void *element);
