@@ -23,7 +23,8 @@ template <class Atomics> void basic_wait_queue<Atomics>::link(waiter &w)
 	(older != nullptr ? older->next_ : oldest_) = &w;
 	w.queued_ = true;
 	needs_ += w.need_;
-	count_.store(waiting() + 1, std::memory_order_relaxed);
+	// seq_cst: pairs with waiting_in_order(), ORD-2
+	count_.store(waiting() + 1, std::memory_order_seq_cst);
 }
 
 template <class Atomics> void basic_wait_queue<Atomics>::unlink(waiter &w)

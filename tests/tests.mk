@@ -20,7 +20,11 @@ MODEL_PROGRAM   := $(if $(MODEL_OBJ),$(BUILD)/tests/model)
 STRESS_PROGRAMS := $(STRESS_OBJ:$(BUILD)/obj/tests/%.o=$(BUILD)/tests/%)
 # Of the stress programs the one for signal handlers runs with the suites too, for some seconds.
 SIGNAL_PROGRAM  := $(BUILD)/tests/stress/signal_stress
-TEST_PROGRAMS   := $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(MODEL_PROGRAM) $(SIGNAL_PROGRAM)
+# Relacy brings threads of its own kind, which no sanitizer follows.
+RELACY_SRC      := $(if $(INSTRUMENT),,$(wildcard tests/relacy/*.cpp))
+RELACY_OBJ      := $(RELACY_SRC:%.cpp=$(BUILD)/obj/%.o)
+RELACY_PROGRAMS := $(RELACY_SRC:tests/%.cpp=$(BUILD)/tests/%)
+TEST_PROGRAMS   := $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(RELACY_PROGRAMS) $(MODEL_PROGRAM) $(SIGNAL_PROGRAM)
 TEST_SCRIPTS    := $(wildcard tests/compile/*.sh)
 
 $(eval $(call stamp,tests,$$(CHECK_OBJ) $$(CMOCKA_HELP) $$(MODEL_OBJ)))
@@ -41,11 +45,17 @@ $(BUILD)/tests/model: $(MODEL_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(MODEL_OBJ) -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
 
+# Relacy's headers are not made for all warnings; -O1 takes half the time to compile.
+$(BUILD)/obj/tests/relacy/%.o: FLAGS = -std=c++20 -DMP_DEBUG=1 -O1 -Wno-unused-parameter
+$(BUILD)/tests/relacy/%: $(BUILD)/obj/tests/relacy/%.o $(BUILD)/libmempool.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< $(BUILD)/libmempool.a $(URCU_LIBS) -lpthread
+
 $(BUILD)/tests/stress/%: $(BUILD)/obj/tests/stress/%.o $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/../..'
 
-TEST_OBJ := $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(MODEL_OBJ) $(STRESS_OBJ)
+TEST_OBJ := $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(RELACY_OBJ) $(MODEL_OBJ) $(STRESS_OBJ)
 .SECONDARY: $(TEST_OBJ)
 -include $(TEST_OBJ:.o=.d)
 
@@ -54,7 +64,7 @@ RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 
 include tests/bench/bench.mk
 
-.PHONY: check tests run-tests stress asan ubsan tsan coverage
+.PHONY: check tests run-tests model stress asan ubsan tsan coverage
 tests: all $(TEST_PROGRAMS) ## build the test programs, and run none
 
 check: ## build everything and run both suites; installs what is missing
@@ -64,6 +74,10 @@ check: ## build everything and run both suites; installs what is missing
 
 run-tests:
 	@$(RUN_TESTS) $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+
+model: ## the wait queue as a Spin model: it holds, and fails without its barriers
+	@CXX=$(CXX) CC=$(CC) tools/deps model
+	@CC='$(CC)' tests/model/run
 
 STRESS_SECONDS ?= 60
 stress: all $(STRESS_PROGRAMS) $(MODEL_PROGRAM) ## long random and threaded runs; STRESS_SECONDS=60 each, SEED= repeats one

@@ -116,6 +116,8 @@ void sleep_one_by_one(fixture &f, beds &into, int count, int need, const bed::mo
 		const int before = f.reserve.waiting();
 		into.push_back(std::make_unique<bed>(f, need, then));
 		assert_true(f.come_to_wait(before + 1));
+		// Beyond its last look, or it might find what the test gives, and not sleep.
+		assert_true(eventually([&] { return thread_sleeps(into.back()->id); }));
 	}
 }
 

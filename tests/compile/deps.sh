@@ -23,7 +23,7 @@ machine()
 	mkdir "$scratch/bin"
 	: >"$scratch/apt"
 	local name
-	for name in make g++ gcc clang++-15 shellcheck clang-format clang-tidy mandoc gcovr pkg-config; do
+	for name in make g++ gcc clang++-15 shellcheck clang-format clang-tidy mandoc gcovr pkg-config spin; do
 		command_there "$name" 'exit 0'
 	done
 	command_there id 'echo 0'
@@ -42,7 +42,8 @@ asked()
 	[ "$(cat "$scratch/apt")" = "$1" ] || fail "expected apt-get to be asked '$1', not '$(cat "$scratch/apt")': $(cat "$scratch/out")"
 }
 
-[ -e /usr/include/CLI/CLI.hpp ] && [ -e /usr/include/nlohmann/json.hpp ] || skip "no CLI11 or nlohmann-json in /usr/include"
+[ -e /usr/include/CLI/CLI.hpp ] && [ -e /usr/include/nlohmann/json.hpp ] && [ -e /usr/include/relacy/relacy.hpp ] ||
+	skip "no CLI11, nlohmann-json or relacy in /usr/include"
 install='install -y --no-install-recommends'
 
 machine
