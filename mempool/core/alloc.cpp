@@ -43,9 +43,21 @@ void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t
 	}
 }
 
+/// The backing's first pass, and what follows when it gives nothing.
+inline void *alloc_counted(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns,
+			   const char *caller)
+{
+	void *element = alloc_from_backing(pool, control, first_mask(full));
+	if (element != nullptr) [[likely]]
+		control.counters.add(count_allocs);
+	else if ((element = alloc_slow(pool, control, full, deadline_ns, caller)) == nullptr)
+		control.counters.add(count_failures);
+	return element;
+}
+
 constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 
-/// The whole way, for whatever alloc_ready() did not serve.
+/// The whole way, with a look at whatever may be wrong.
 [[gnu::noinline]] void *alloc(mempool_t *pool, gfp_t callers, uint64_t deadline_ns, const char *caller)
 {
 	mempool_control &control = control_of(pool, caller);
@@ -54,28 +66,15 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	const bool watched = watch::watching();
 	if (watched) [[unlikely]]
 		watch::check_may_alloc(callers, caller, control.name);
-
-	const gfp_t full = full_mask(callers);
-	void *element = alloc_from_backing(*pool, control, first_mask(full));
-	if (element != nullptr) [[likely]]
-		control.counters.add(count_allocs);
-	else if ((element = alloc_slow(*pool, control, full, deadline_ns, caller)) == nullptr)
-		control.counters.add(count_failures);
+	void *element = alloc_counted(*pool, control, full_mask(callers), deadline_ns, caller);
 	if (watched && element != nullptr) [[unlikely]]
 		note_alloc(control, element);
 	return element;
 }
 
-/// The ordinary day: the backing has an element ready on this CPU, and nobody
-/// watches. What the mask allows does not matter then.
-inline void *alloc_ready(mempool_control *control, gfp_t gfp_mask)
+[[gnu::noinline]] void *alloc_users_own(mempool_t *pool, gfp_t callers)
 {
-	if (control == nullptr || (gfp_mask & ~ordinary_flags) != 0 || watch::watching()) [[unlikely]]
-		return nullptr;
-	void *element = control->ready->take();
-	if (element != nullptr && control->counts_ready) [[unlikely]]
-		control->counters.add(count_allocs);
-	return element;
+	return alloc_counted(*pool, *pool->control, full_mask(callers), base::never_ns, "mempool_alloc");
 }
 
 } // namespace
@@ -86,8 +85,18 @@ using namespace mp::core;
 
 extern "C" void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 {
-	if (void *element = alloc_ready(pool != nullptr ? pool->control : nullptr, gfp_mask)) [[likely]]
+	mempool_control *control = pool != nullptr ? pool->control : nullptr;
+	if (control == nullptr || (gfp_mask & ~ordinary_flags) != 0 || watch::watching()) [[unlikely]]
+		return alloc(pool, gfp_mask, base::never_ns, "mempool_alloc");
+
+	// The ordinary day. What the mask allows does not matter to what lies ready.
+	if (void *element = control->ready->take()) [[likely]] {
+		if (control->counts_ready) [[unlikely]]
+			control->counters.add(count_allocs);
 		return element;
+	}
+	if (control->backing == backing::backing_kind::users_own)
+		return alloc_users_own(pool, gfp_mask);
 	return alloc(pool, gfp_mask, base::never_ns, "mempool_alloc");
 }
 

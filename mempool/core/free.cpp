@@ -47,9 +47,13 @@ extern "C" void mempool_free(void *element, mempool_t *pool)
 	// acquire: pairs with the release fences in the store, ORD-1
 	base::fence(std::memory_order_acquire);
 	mempool_control *control = pool != nullptr ? pool->control : nullptr;
-	if (element == nullptr || control == nullptr || watch::watching() || control->reserve.wants() ||
-	    !control->takes_back->give(element)) [[unlikely]]
+	if (element == nullptr || control == nullptr || watch::watching() || control->reserve.wants()) [[unlikely]]
 		return free_slow(element, pool);
-	if (control->counts_ready) [[unlikely]]
-		control->counters.add(count_frees);
+	if (control->takes_back->give(element)) [[likely]] {
+		if (control->counts_ready) [[unlikely]]
+			control->counters.add(count_frees);
+		return;
+	}
+	control->counters.add(count_frees);
+	free_to_backing(*pool, *control, element);
 }
