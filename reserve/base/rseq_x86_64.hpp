@@ -65,31 +65,31 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	return done != 0;
 }
 
+// Not by `asm goto`: g++ 12 takes wrong values for outputs on some of its edges.
+
 /// The newest entry of this CPU's stack; nullptr when it has none.
 [[gnu::always_inline]] inline void *rseq_pop(const rseq_cpus &cpus)
 {
 	uint64_t cpu;
 	uint64_t word;
 	uint64_t index;
-	void *entry;
-	asm volatile goto(MP_RSEQ_BEGIN
-		 "\tcmpq %[count], %[cpu]\n\tjae %l[none]\n"
-		 "\tshlq $6, %[cpu]\n\taddq %[base], %[cpu]\n"
-		 "\tmovq (%[cpu]), %[cpu]\n" // the stack
-		 "\tmovq (%[cpu]), %[word]\n"
-		 "\tmovzwl %w[word], %k[index]\n"
-		 "\ttestl %k[index], %k[index]\n\tjz %l[none]\n"
-		 "\tmovq 8(%[cpu],%[index],8), %[entry]\n"
-		 "\taddq $0xffff, %[word]\n" // one less there, one more popped
-		 MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
-		 "2:\n" MP_RSEQ_END
-		 : [cpu] "=&r"(cpu), [word] "=&r"(word), [index] "=&r"(index), [entry] "=&r"(entry)
-		 : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base)
-		 : "memory", "cc"
-		 : none);
-	return entry;
-none:
-	return nullptr;
+	void *entry = nullptr;
+	void *result = nullptr;
+	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
+		     "\tmovq (%[cpu]), %[cpu]\n" // the stack
+		     "\tmovq (%[cpu]), %[word]\n"
+		     "\tmovzwl %w[word], %k[index]\n"
+		     "\ttestl %k[index], %k[index]\n\tjz 5f\n"
+		     "\tmovq 8(%[cpu],%[index],8), %[entry]\n"
+		     "\taddq $0xffff, %[word]\n" // one less there, one more popped
+		     MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
+		     "2:\n\tmovq %[entry], %[result]\n"
+		     "5:\n" MP_RSEQ_END
+		     : [cpu] "=&r"(cpu), [word] "=&r"(word), [index] "=&r"(index), [entry] "=&r"(entry),
+		       [result] "+r"(result)
+		     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base)
+		     : "memory", "cc");
+	return result;
 }
 
 /// Puts an entry on this CPU's stack; false when it is full.
@@ -98,24 +98,21 @@ none:
 	uint64_t cpu;
 	uint64_t word;
 	uint64_t index;
-	asm volatile goto(MP_RSEQ_BEGIN
-		 "\tcmpq %[count], %[cpu]\n\tjae %l[no_room]\n"
-		 "\tshlq $6, %[cpu]\n\taddq %[base], %[cpu]\n"
-		 "\tmovq (%[cpu]), %[cpu]\n" // the stack
-		 "\tmovq (%[cpu]), %[word]\n"
-		 "\tmovzwl %w[word], %k[index]\n"
-		 "\tcmpq 8(%[cpu]), %[index]\n\tjae %l[no_room]\n"
-		 "\tmovq %[entry], 16(%[cpu],%[index],8)\n" // beyond the count: nobody looks there
-		 "\taddq $1, %[word]\n"
-		 MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
-		 "2:\n" MP_RSEQ_END
-		 : [cpu] "=&r"(cpu), [word] "=&r"(word), [index] "=&r"(index)
-		 : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base), [entry] "r"(entry)
-		 : "memory", "cc"
-		 : no_room);
-	return true;
-no_room:
-	return false;
+	uint64_t done = 0;
+	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
+		     "\tmovq (%[cpu]), %[cpu]\n" // the stack
+		     "\tmovq (%[cpu]), %[word]\n"
+		     "\tmovzwl %w[word], %k[index]\n"
+		     "\tcmpq 8(%[cpu]), %[index]\n\tjae 5f\n"
+		     "\tmovq %[entry], 16(%[cpu],%[index],8)\n" // beyond the count: nobody looks there
+		     "\taddq $1, %[word]\n"
+		     MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
+		     "2:\n\tmovl $1, %k[done]\n"
+		     "5:\n" MP_RSEQ_END
+		     : [cpu] "=&r"(cpu), [word] "=&r"(word), [index] "=&r"(index), [done] "+r"(done)
+		     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base), [entry] "r"(entry)
+		     : "memory", "cc");
+	return done != 0;
 }
 
 /// Stores `desired` into the pointer at `offset` of this CPU's part, where it
