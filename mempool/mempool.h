@@ -221,7 +221,8 @@ int mempool_resize(mempool_t *pool, int new_min_nr);
  *
  * Context: sleeps only with __GFP_DIRECT_RECLAIM. Without it a signal handler
  * may call it, whatever it interrupted, on pools with ready-made backings or
- * where alloc_fn may be called there; it saves errno for whom it interrupted.
+ * where alloc_fn may be called there, but for those with MEMPOOL_STORE_LOCKED;
+ * it saves errno for whom it interrupted.
  * Return: the element, or NULL as said.
  */
 void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask);
@@ -243,7 +244,8 @@ void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t timeout_ns
  * mempool_alloc_preallocated() - an element from the reserve only (PAR-16).
  * @pool: the pool.
  *
- * Context: any, signal handlers included. Never sleeps.
+ * Context: any, signal handlers included (not with MEMPOOL_STORE_LOCKED).
+ * Never sleeps.
  * Return: the element; NULL with errno ENOMEM when the reserve is empty.
  */
 void *mempool_alloc_preallocated(mempool_t *pool);

@@ -15,9 +15,9 @@
 //   at(step)                         called where tests may step in
 #pragma once
 
+#include "reserve/base/counted_lock.hpp"
 #include "reserve/base/counters.hpp"
 #include "reserve/base/fence.hpp"
-#include "reserve/base/lock.hpp"
 
 namespace mp::reserve {
 
@@ -37,7 +37,7 @@ struct native_atomics {
 	template <class T> using atomic = std::atomic<T>;
 	static void fence(std::memory_order order) { base::fence(order); }
 
-	using lock = base::adaptive_lock;
+	using lock = base::counted_lock;
 	using futex_word = base::futex_word;
 	static base::futex_result futex_wait(futex_word &word, uint32_t expected, uint64_t deadline_ns)
 	{

@@ -60,7 +60,7 @@ class locked_store {
 	void **slots_ = nullptr;
 	int capacity_ = 0;
 	memory_block larger_; // that the slots are in, when they are no longer in the first array
-	base::adaptive_lock lock_;
+	base::counted_lock lock_;
 };
 
 static_assert(made_store<locked_store>);

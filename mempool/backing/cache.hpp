@@ -83,6 +83,14 @@ class sole_pool_figures {
 	uint64_t frees_before_ = 0;
 };
 
+/// For a pool that counts by itself what it takes from the sheaves, or gives
+/// to them: it is not the sole pool's.
+inline void note_other_pool(kmem_cache *cache, kmem_cache::field public_figure)
+{
+	if (cache != nullptr)
+		cache->counters.add(public_figure);
+}
+
 /// Does an object of the cache start at this address in one of its slabs?
 bool is_object(const kmem_cache &cache, const block_info &info, const void *address);
 

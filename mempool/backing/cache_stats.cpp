@@ -32,14 +32,14 @@ void sole_pool_figures::release()
 
 uint64_t sole_pool_figures::allocs_so_far() const
 {
-	return cache_->counters.sum(kmem_cache::allocs) + cache_->sheaves.allocs() -
-	       cache_->counters.sum(kmem_cache::public_allocs);
+	const uint64_t by_others = cache_->counters.sum(kmem_cache::public_allocs); // first, or it might wrap
+	return cache_->counters.sum(kmem_cache::allocs) + cache_->sheaves.allocs() - by_others;
 }
 
 uint64_t sole_pool_figures::frees_so_far() const
 {
-	return cache_->counters.sum(kmem_cache::frees) + cache_->sheaves.frees() -
-	       cache_->counters.sum(kmem_cache::public_frees);
+	const uint64_t by_others = cache_->counters.sum(kmem_cache::public_frees); // first, or it might wrap
+	return cache_->counters.sum(kmem_cache::frees) + cache_->sheaves.frees() - by_others;
 }
 
 } // namespace mp::backing

@@ -65,6 +65,10 @@ constinit std::atomic<kmem_cache *> caches[class_count] = {};
 
 kmem_cache *make_class(unsigned index)
 {
+	if (base::holds_locks()) {
+		errno = ENOMEM; // a handler that may have interrupted the making of a cache
+		return nullptr;
+	}
 	const size_class &c = classes[index];
 	// A power of two is aligned to itself (PAR-32).
 	const unsigned align = std::has_single_bit(c.bytes) ? c.bytes : 0;

@@ -205,7 +205,9 @@ sheaf *sheaves::make()
 {
 	if (sheaf *s = barn_.take_empty())
 		return s;
+	const int errno_before = errno; // it works without a sheaf, too
 	auto *s = static_cast<sheaf *>(kmem_cache_alloc(sheaf_cache(), GFP_NOWAIT | __GFP_ZERO));
+	errno = errno_before;
 	if (s == nullptr)
 		return nullptr;
 	s->stack.capacity = capacity_;
@@ -412,21 +414,21 @@ template <class Do> void sheaves::each_part_lock(Do what)
 void sheaves::freeze()
 {
 	flush_lock_.lock();
-	each_part_lock([](base::adaptive_lock &lock) { lock.lock(); });
+	each_part_lock([](base::counted_lock &lock) { lock.lock(); });
 	barn_.freeze();
 }
 
 void sheaves::thaw()
 {
 	barn_.thaw();
-	each_part_lock([](base::adaptive_lock &lock) { lock.unlock(); });
+	each_part_lock([](base::counted_lock &lock) { lock.unlock(); });
 	flush_lock_.unlock();
 }
 
 void sheaves::thaw_in_child()
 {
 	barn_.thaw_in_child();
-	each_part_lock([](base::adaptive_lock &lock) { lock.reset_in_child(); });
+	each_part_lock([](base::counted_lock &lock) { lock.reset_in_child(); });
 	flush_lock_.reset_in_child();
 }
 

@@ -40,7 +40,7 @@ namespace mp::backing {
 struct alignas(base::rseq_cpu_bytes) cpu_sheaves {
 	std::atomic<base::rseq_stack *> main;
 	std::atomic<base::rseq_stack *> spare;
-	base::adaptive_lock lock; // only where there are no sections
+	base::counted_lock lock; // only where there are no sections
 };
 static_assert(sizeof(cpu_sheaves) == base::rseq_cpu_bytes);
 
@@ -106,7 +106,7 @@ class sheaves {
 	unsigned capacity_ = 0;
 	barn barn_;
 	std::atomic<sheaf *> made_{nullptr}; // all of them, for the statistics
-	base::adaptive_lock flush_lock_;
+	base::counted_lock flush_lock_;
 };
 
 } // namespace mp::backing

@@ -91,8 +91,10 @@ extern "C" void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 
 	// The ordinary day. What the mask allows does not matter to what lies ready.
 	if (void *element = control->ready->take()) [[likely]] {
-		if (control->counts_ready) [[unlikely]]
+		if (control->counts_ready) [[unlikely]] {
 			control->counters.add(count_allocs);
+			backing::note_other_pool(control->shared_cache, kmem_cache::public_allocs);
+		}
 		return element;
 	}
 	if (control->backing == backing::backing_kind::users_own)

@@ -49,7 +49,8 @@ struct mempool_control {
 	// Of the ready-made backing; they serve nobody where there are none.
 	mp::backing::sheaves *ready;
 	mp::backing::sheaves *takes_back;
-	bool counts_ready; // what went through them; else `sole` knows
+	bool counts_ready;        // what went through them; else `sole` knows
+	kmem_cache *shared_cache; // of a slab pool that is not its cache's sole one
 	mp::backing::sole_pool_figures sole;
 	counters_t counters;
 

@@ -145,6 +145,8 @@ mempool_control *make_control(const request &r)
 	// Other users of a kmalloc class are too many to tell apart.
 	control->counts_ready = control->backing != backing::backing_kind::slab ||
 				!control->sole.claim(static_cast<kmem_cache *>(r.pool_data));
+	if (control->backing == backing::backing_kind::slab && control->counts_ready)
+		control->shared_cache = static_cast<kmem_cache *>(r.pool_data);
 	control->element_bytes = backing != nullptr ? backing->element_bytes(r.pool_data) : r.attr.element_size;
 	choose_name(*control, r.attr.name);
 	return control;

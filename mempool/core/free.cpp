@@ -50,8 +50,10 @@ extern "C" void mempool_free(void *element, mempool_t *pool)
 	if (element == nullptr || control == nullptr || watch::watching() || control->reserve.wants()) [[unlikely]]
 		return free_slow(element, pool);
 	if (control->takes_back->give(element)) [[likely]] {
-		if (control->counts_ready) [[unlikely]]
+		if (control->counts_ready) [[unlikely]] {
 			control->counters.add(count_frees);
+			backing::note_other_pool(control->shared_cache, kmem_cache::public_frees);
+		}
 		return;
 	}
 	control->counters.add(count_frees);

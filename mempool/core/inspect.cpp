@@ -45,9 +45,12 @@ extern "C" int mempool_stats(const mempool_t *pool, struct mempool_statistics *s
 	now.lowest_nr = control.reserve.store().lowest();
 	now.waiters = control.reserve.waiting();
 	// What came back before what went out: no more may seem to come back.
-	now.to_reserve = control.reserve.store().given() - sum(count_filled);
+	// And of each difference the lesser part first, or it might wrap.
+	const uint64_t filled = sum(count_filled);
+	const uint64_t withdrawn = sum(count_withdrawn);
+	now.to_reserve = control.reserve.store().given() - filled;
 	now.frees = sum(count_frees) + control.sole.frees() + now.to_reserve;
-	now.from_reserve = control.reserve.store().taken() - sum(count_withdrawn);
+	now.from_reserve = control.reserve.store().taken() - withdrawn;
 	now.allocs = sum(count_allocs) + control.sole.allocs() + now.from_reserve;
 	now.backing_failures = sum(count_backing_failures);
 	now.failures = sum(count_failures);

@@ -15,7 +15,7 @@ namespace {
 // The lists' own heads are entries too, so that adding and removing have no
 // special case. next is read by walkers; previous only under the lock.
 constinit registry_entry heads[registry_kinds] = {};
-constinit base::adaptive_lock registry_lock;
+constinit base::counted_lock registry_lock;
 
 registry_entry &head_of(registry_kind kind)
 {

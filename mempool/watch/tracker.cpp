@@ -104,8 +104,10 @@ tracker::verdict tracker::note_free(const void *element, base::stack_trace &free
 
 void tracker::note_left(const void *element)
 {
-	if (base::holds_locks())
+	if (base::holds_locks()) {
+		missed_.store(true, std::memory_order_relaxed);
 		return;
+	}
 	const std::lock_guard guard(lock_);
 	record *r = find(element);
 	if (r != nullptr && r->element != nullptr)

@@ -7,6 +7,10 @@
 // in a handler asks holds_locks() first, and does without. Such code is never
 // called under a lock of this kind otherwise.
 //
+// Every lock that a fork freezes is of this kind: the forking thread waits for
+// one while it holds others, which a handler that interrupted the one's holder
+// must not wait for.
+//
 // Owner of the state: each thread counts for itself. No races: a handler leaves
 // the count as it found it.
 #pragma once
@@ -31,6 +35,15 @@ class counted_lock {
 	{
 		count(1);
 		lock_.lock();
+	}
+	/// Takes the lock if that needs no waiting.
+	bool try_lock()
+	{
+		count(1);
+		if (lock_.try_lock())
+			return true;
+		count(-1);
+		return false;
 	}
 	void unlock()
 	{

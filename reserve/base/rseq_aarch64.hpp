@@ -12,12 +12,12 @@
 #define MP_RSEQ_STRETCH
 #endif
 #define MP_RSEQ_BEGIN                                                   \
-	".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"                \
+	".pushsection __rseq_cs, \"aw?\"\n\t.balign 32\n"                \
 	"3:\n\t.long 0, 0\n\t.quad 1f, 2f - 1f, 4f\n\t.popsection\n"    \
 	"0:\n\tadrp %[cpu], 3b\n\tadd %[cpu], %[cpu], :lo12:3b\n" MP_RSEQ_ARM \
 	"1:\n\tldr %w[cpu], [%[area], #4]\n"
 #define MP_RSEQ_END                                                     \
-	"\t.pushsection __rseq_abort, \"ax\"\n\t.inst 0xd428bc00\n"     \
+	"\t.pushsection __rseq_abort, \"ax?\"\n\t.inst 0xd428bc00\n"     \
 	"4:\n\tb 0b\n\t.popsection\n"
 // The address of this CPU's part.
 #define MP_RSEQ_MY_CPU                                                  \

@@ -7,7 +7,9 @@
 // area points to the descriptor from 1 on; a signature stands before 4, so that
 // nobody can send a thread elsewhere. Cut short, it starts over at 0. The last
 // instruction before 2 is the commit: before it nothing that others see has
-// changed. 5 is where a section goes that does not want to commit.
+// changed. 5 is where a section goes that does not want to commit. The "?" makes
+// descriptor and abort code go with the function that they belong to, when the
+// linker drops one of several copies of it.
 //
 // tests/cmocka/rseq_stretched.hpp tells of a test that includes this with other definitions of the first
 // two macros below, so the functions must never exist out of line.
@@ -21,12 +23,12 @@
 #define MP_RSEQ_STRETCH
 #endif
 #define MP_RSEQ_BEGIN                                                   \
-	".pushsection __rseq_cs, \"aw\"\n\t.balign 32\n"                \
+	".pushsection __rseq_cs, \"aw?\"\n\t.balign 32\n"                \
 	"3:\n\t.long 0, 0\n\t.quad 1f, 2f - 1f, 4f\n\t.popsection\n"    \
 	"0:\n\tleaq 3b(%%rip), %[cpu]\n" MP_RSEQ_ARM                    \
 	"1:\n\tmovl %%fs:4(%[area]), %k[cpu]\n" /* 2^32 - 1 where it is not known */
 #define MP_RSEQ_END                                                     \
-	"\t.pushsection __rseq_abort, \"ax\"\n"                         \
+	"\t.pushsection __rseq_abort, \"ax?\"\n"                         \
 	"\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"                \
 	"4:\n\tjmp 0b\n\t.popsection\n"
 // The address of this CPU's part.

@@ -220,6 +220,39 @@ void a_handler_gets_no_pages_under_their_lock(void **)
 	free_pages(block, 1);
 }
 
+struct mempool_statistics figures(const mempool_t *pool)
+{
+	struct mempool_statistics now = {};
+	now.size = sizeof(now);
+	mempool_stats(pool, &now);
+	return now;
+}
+
+void pools_of_one_cache_count_each_their_own(void **)
+{
+	cache c(64);
+	mempool_t *first = mempool_create_slab_pool(4, c.s);
+	mempool_t *second = mempool_create_slab_pool(4, c.s);
+	for (int i = 0; i < 1000; i++) {
+		mempool_free(mempool_alloc(second, GFP_KERNEL), second);
+		c.free(c.alloc());
+		if (i % 10 == 0)
+			mempool_free(mempool_alloc(first, GFP_KERNEL), first);
+	}
+	assert_int_equal(figures(first).allocs, 100);
+	assert_int_equal(figures(first).frees, 100);
+	assert_int_equal(figures(second).allocs, 1000);
+	assert_int_equal(figures(second).frees, 1000);
+	mempool_destroy(first);
+	mempool_t *third = mempool_create_slab_pool(4, c.s);
+	mempool_free(mempool_alloc(third, GFP_KERNEL), third);
+	assert_int_equal(figures(third).allocs, 1);
+	assert_int_equal(figures(third).frees, 1);
+	mempool_destroy(third);
+	mempool_destroy(second);
+	assert_int_equal(c.stats().objects, 0);
+}
+
 void page_sized_objects_do_not_meet_in_the_same_sets(void **)
 {
 	for (const unsigned pages : {1U, 2U, 4U}) {
@@ -243,6 +276,7 @@ int main()
 		cmocka_unit_test(shrink_runs_beside_everything_else),
 		cmocka_unit_test(what_a_handler_frees_under_a_lock_waits),
 		cmocka_unit_test(a_handler_gets_no_pages_under_their_lock),
+		cmocka_unit_test(pools_of_one_cache_count_each_their_own),
 		cmocka_unit_test(page_sized_objects_do_not_meet_in_the_same_sets),
 	};
 	return cmocka_run_group_tests_name("sheaves", tests, nullptr, nullptr);
