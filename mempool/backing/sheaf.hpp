@@ -83,7 +83,7 @@ struct sheaf {
 	}
 };
 
-/// Full and empty sheaves of one cache, for all CPUs.
+/// Sheaves of one cache for all CPUs: full ones (or nearly so) and empty ones.
 class barn {
       public:
 	sheaf *take_full() { return take(full_); }

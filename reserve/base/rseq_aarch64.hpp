@@ -107,6 +107,40 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	return done != 0;
 }
 
+/// See rseq_x86_64.hpp.
+template <bool for_pop> [[gnu::always_inline]] inline bool rseq_swap(const rseq_cpus &cpus)
+{
+	uint64_t cpu;
+	uint64_t tmp;
+	uint64_t spare;
+	uint64_t other;
+	uint64_t done = 0;
+#define MP_RSEQ_SPARE                                                   \
+	"\tldr %[tmp], [%[cpu]]\n\tldp %[spare], %[other], [%[cpu], #8]\n" \
+	"\tcmp %[spare], %[tmp]\n\tcsel %[spare], %[other], %[spare], eq\n" \
+	"\tcbz %[spare], 5f\n\tldrh %w[tmp], [%[spare]]\n"
+#define MP_RSEQ_SWAP                                                    \
+	MP_RSEQ_STRETCH "\tstr %[spare], [%[cpu]]\n"                    \
+	"2:\n\tmov %[done], #1\n"                                       \
+	"5:\n" MP_RSEQ_END
+	if constexpr (for_pop)
+		asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU MP_RSEQ_SPARE "\tcbz %w[tmp], 5f\n" MP_RSEQ_SWAP
+			     : [cpu] "=&r"(cpu), [tmp] "=&r"(tmp), [spare] "=&r"(spare), [other] "=&r"(other),
+			       [done] "+r"(done)
+			     : [area] "r"(rseq_area()), [count] "m"(cpus.count), [base] "m"(cpus.base)
+			     : "memory", "cc");
+	else
+		asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU MP_RSEQ_SPARE
+			     "\tldr %[other], [%[spare], #8]\n\tcmp %[tmp], %[other]\n\tb.hs 5f\n" MP_RSEQ_SWAP
+			     : [cpu] "=&r"(cpu), [tmp] "=&r"(tmp), [spare] "=&r"(spare), [other] "=&r"(other),
+			       [done] "+r"(done)
+			     : [area] "r"(rseq_area()), [count] "m"(cpus.count), [base] "m"(cpus.base)
+			     : "memory", "cc");
+#undef MP_RSEQ_SPARE
+#undef MP_RSEQ_SWAP
+	return done != 0;
+}
+
 [[gnu::always_inline]] inline bool rseq_replace(const rseq_cpus &cpus, size_t offset, const void *base, const void *expected,
 			 const void *desired)
 {
@@ -116,6 +150,7 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	asm volatile(MP_RSEQ_BEGIN
 		     "\tldr %[tmp], %[base]\n\tcmp %[tmp], %[expected_base]\n\tb.ne 5f\n" MP_RSEQ_MY_CPU
 		     "\tldr %[tmp], [%[cpu], %[offset]]\n\tcmp %[tmp], %[expected]\n\tb.ne 5f\n"
+		     "\tldr %[tmp], [%[cpu]]\n\tcmp %[tmp], %[expected]\n\tb.eq 5f\n"
 		     MP_RSEQ_STRETCH "\tstr %[desired], [%[cpu], %[offset]]\n"
 		     "2:\n\tmov %[done], #1\n"
 		     "5:\n" MP_RSEQ_END

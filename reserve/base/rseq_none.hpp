@@ -23,6 +23,10 @@ inline bool rseq_push(const rseq_cpus &, void *)
 {
 	return false;
 }
+template <bool for_pop> inline bool rseq_swap(const rseq_cpus &)
+{
+	return false;
+}
 inline bool rseq_replace(const rseq_cpus &, size_t, const void *, const void *, const void *)
 {
 	return false;

@@ -32,9 +32,16 @@ struct rseq_stack {
 	void *entries[];
 };
 
-/// Where sections find the stack of a CPU: *cpus_base + CPU * rseq_cpu_bytes
-/// holds a pointer to it. The base is read inside the section, so that it can
-/// be exchanged for all CPUs at once.
+/// What a part of memory that belongs to one CPU begins with: two stacks (either
+/// may be nullptr), and which of them is its main one, where it pops and pushes.
+/// The other is the spare. One store makes the spare the main one.
+struct rseq_pair {
+	rseq_stack *main;
+	rseq_stack *either[2];
+};
+
+/// Where sections find the pair of a CPU: at base + CPU * rseq_cpu_bytes. The
+/// base is read inside the section, so that it can be exchanged for all CPUs at once.
 inline constexpr unsigned rseq_cpu_shift = 6;
 inline constexpr size_t rseq_cpu_bytes = size_t{1} << rseq_cpu_shift;
 

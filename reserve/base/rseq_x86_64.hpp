@@ -7,7 +7,9 @@
 // area points to the descriptor from 1 on; a signature stands before 4, so that
 // nobody can send a thread elsewhere. Cut short, it starts over at 0. The last
 // instruction before 2 is the commit: before it nothing that others see has
-// changed. 5 is where a section goes that does not want to commit. The "?" makes
+// changed. 5 is where a section goes that does not want to commit; where the
+// carry flag is the answer, it comes there with carry clear, and from a commit
+// with carry set. The "?" makes
 // descriptor and abort code go with the function that they belong to, when the
 // linker drops one of several copies of it.
 //
@@ -54,17 +56,17 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 [[gnu::always_inline]] inline bool rseq_add(void *memory, unsigned shift, unsigned cpus, uint64_t n)
 {
 	uint64_t cpu;
-	uint64_t done = 0;
+	bool done;
 	asm volatile(MP_RSEQ_BEGIN
 		     "\tcmpl %[cpus], %k[cpu]\n\tjae 5f\n"
-		     "\tshlq %%cl, %[cpu]\n"
+		     "\tshlq %[shift], %[cpu]\n"
 		     MP_RSEQ_STRETCH "\taddq %[n], (%[memory],%[cpu])\n"
-		     "2:\n\tmovl $1, %k[done]\n"
+		     "2:\n\tstc\n"
 		     "5:\n" MP_RSEQ_END
-		     : [cpu] "=&r"(cpu), [done] "+r"(done)
-		     : [area] "r"(__rseq_offset), [cpus] "r"(cpus), [memory] "r"(memory), [n] "r"(n), "c"(shift)
-		     : "memory", "cc");
-	return done != 0;
+		     : [cpu] "=&r"(cpu), "=@ccc"(done)
+		     : [area] "r"(__rseq_offset), [cpus] "rm"(cpus), [memory] "r"(memory), [n] "er"(n), [shift] "ci"(uint8_t(shift))
+		     : "memory");
+	return done;
 }
 
 // Not by `asm goto`: g++ 12 takes wrong values for outputs on some of its edges.
@@ -72,53 +74,79 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 /// The newest entry of this CPU's stack; nullptr when it has none.
 [[gnu::always_inline]] inline void *rseq_pop(const rseq_cpus &cpus)
 {
-	uint64_t cpu;
-	uint64_t word;
-	uint64_t index;
-	void *entry = nullptr;
-	void *result = nullptr;
-	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
+	uint64_t stack;
+	uint64_t count;
+	void *entry;
+	asm volatile(MP_RSEQ_BEGIN
+		     "\txorl %k[entry], %k[entry]\n" MP_RSEQ_MY_CPU
 		     "\tmovq (%[cpu]), %[cpu]\n" // the stack
-		     "\tmovq (%[cpu]), %[word]\n"
-		     "\tmovzwl %w[word], %k[index]\n"
+		     "\tmovzwl (%[cpu]), %k[index]\n"
 		     "\ttestl %k[index], %k[index]\n\tjz 5f\n"
 		     "\tmovq 8(%[cpu],%[index],8), %[entry]\n"
-		     "\taddq $0xffff, %[word]\n" // one less there, one more popped
-		     MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
-		     "2:\n\tmovq %[entry], %[result]\n"
-		     "5:\n" MP_RSEQ_END
-		     : [cpu] "=&r"(cpu), [word] "=&r"(word), [index] "=&r"(index), [entry] "=&r"(entry),
-		       [result] "+r"(result)
+		     MP_RSEQ_STRETCH "\taddq $0xffff, (%[cpu])\n" // one less there, one more popped
+		     "2:\n5:\n" MP_RSEQ_END
+		     : [cpu] "=&r"(stack), [index] "=&r"(count), [entry] "=&r"(entry)
 		     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base)
-		     : "memory", "cc");
-	return result;
+		     : "memory");
+	return entry;
 }
 
 /// Puts an entry on this CPU's stack; false when it is full.
 [[gnu::always_inline]] inline bool rseq_push(const rseq_cpus &cpus, void *entry)
 {
-	uint64_t cpu;
-	uint64_t word;
-	uint64_t index;
-	uint64_t done = 0;
+	uint64_t stack;
+	uint64_t count;
+	bool done;
 	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
 		     "\tmovq (%[cpu]), %[cpu]\n" // the stack
-		     "\tmovq (%[cpu]), %[word]\n"
-		     "\tmovzwl %w[word], %k[index]\n"
+		     "\tmovzwl (%[cpu]), %k[index]\n"
 		     "\tcmpq 8(%[cpu]), %[index]\n\tjae 5f\n"
 		     "\tmovq %[entry], 16(%[cpu],%[index],8)\n" // beyond the count: nobody looks there
-		     "\taddq $1, %[word]\n"
-		     MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
-		     "2:\n\tmovl $1, %k[done]\n"
+		     MP_RSEQ_STRETCH "\taddq $1, (%[cpu])\n"
+		     "2:\n\tstc\n"
 		     "5:\n" MP_RSEQ_END
-		     : [cpu] "=&r"(cpu), [word] "=&r"(word), [index] "=&r"(index), [done] "+r"(done)
+		     : [cpu] "=&r"(stack), [index] "=&r"(count), "=@ccc"(done)
 		     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base), [entry] "r"(entry)
-		     : "memory", "cc");
-	return done != 0;
+		     : "memory");
+	return done;
 }
 
-/// Stores `desired` into the pointer at `offset` of this CPU's part, where it
-/// is `expected` and the base is still `base`.
+/// Makes this CPU's spare stack its main one if that has entries (`for_pop`),
+/// or room.
+template <bool for_pop> [[gnu::always_inline]] inline bool rseq_swap(const rseq_cpus &cpus)
+{
+	uint64_t cpu;
+	uint64_t spare;
+	uint64_t tmp;
+	bool done;
+#define MP_RSEQ_SPARE                                                   \
+	"\tmovq 8(%[cpu]), %[spare]\n\tmovq (%[cpu]), %[tmp]\n"        \
+	"\tcmpq %[spare], %[tmp]\n\tcmoveq 16(%[cpu]), %[spare]\n"     \
+	"\ttestq %[spare], %[spare]\n\tjz 5f\n"                        \
+	"\tmovzwl (%[spare]), %k[tmp]\n"
+#define MP_RSEQ_SWAP                                                    \
+	MP_RSEQ_STRETCH "\tmovq %[spare], (%[cpu])\n"                   \
+	"2:\n\tstc\n"                                                   \
+	"5:\n" MP_RSEQ_END
+	if constexpr (for_pop)
+		asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU MP_RSEQ_SPARE
+			     "\ttestl %k[tmp], %k[tmp]\n\tjz 5f\n" MP_RSEQ_SWAP
+			     : [cpu] "=&r"(cpu), [spare] "=&r"(spare), [tmp] "=&r"(tmp), "=@ccc"(done)
+			     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base)
+			     : "memory");
+	else
+		asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU MP_RSEQ_SPARE
+			     "\tcmpq 8(%[spare]), %[tmp]\n\tjae 5f\n" MP_RSEQ_SWAP
+			     : [cpu] "=&r"(cpu), [spare] "=&r"(spare), [tmp] "=&r"(tmp), "=@ccc"(done)
+			     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base)
+			     : "memory");
+#undef MP_RSEQ_SPARE
+#undef MP_RSEQ_SWAP
+	return done;
+}
+
+/// Stores `desired` into the pointer at `offset` of this CPU's part, where that
+/// is `expected` and not the main stack, and the base is still `base`.
 [[gnu::always_inline]] inline bool rseq_replace(const rseq_cpus &cpus, size_t offset, const void *base, const void *expected,
 			 const void *desired)
 {
@@ -127,6 +155,7 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 	asm volatile(MP_RSEQ_BEGIN
 		     "\tcmpq %[base], %[expected_base]\n\tjne 5f\n" MP_RSEQ_MY_CPU
 		     "\tcmpq %[expected], (%[cpu],%[offset])\n\tjne 5f\n"
+		     "\tcmpq %[expected], (%[cpu])\n\tje 5f\n"
 		     MP_RSEQ_STRETCH "\tmovq %[desired], (%[cpu],%[offset])\n"
 		     "2:\n\tmovl $1, %k[done]\n"
 		     "5:\n" MP_RSEQ_END

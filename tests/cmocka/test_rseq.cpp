@@ -34,8 +34,8 @@ class stacks {
 		memory_ = std::make_unique<uint64_t[]>(count_ * words);
 		parts_ = std::make_unique<part[]>(count_);
 		for (unsigned i = 0; i < count_; i++) {
-			parts_[i].stack = reinterpret_cast<base::rseq_stack *>(&memory_[i * words]);
-			parts_[i].stack->capacity = room;
+			parts_[i].main = reinterpret_cast<base::rseq_stack *>(&memory_[i * words]);
+			parts_[i].main->capacity = room;
 		}
 		cpus = {parts_.get(), count_};
 	}
@@ -44,7 +44,7 @@ class stacks {
 	{
 		unsigned total = 0;
 		for (unsigned i = 0; i < count_; i++)
-			total += static_cast<uint16_t>(parts_[i].stack->word);
+			total += static_cast<uint16_t>(parts_[i].main->word);
 		return total;
 	}
 
@@ -52,16 +52,14 @@ class stacks {
 	{
 		uint64_t total = 0;
 		for (unsigned i = 0; i < count_; i++)
-			total += parts_[i].stack->word >> 16;
+			total += parts_[i].main->word >> 16;
 		return total;
 	}
 
 	base::rseq_cpus cpus;
 
       private:
-	struct alignas(base::rseq_cpu_bytes) part {
-		base::rseq_stack *stack;
-	};
+	struct alignas(base::rseq_cpu_bytes) part : base::rseq_pair {};
 	unsigned count_;
 	unsigned room_;
 	std::unique_ptr<uint64_t[]> memory_;
@@ -204,6 +202,8 @@ void a_cpu_beyond_those_known_is_not_served(void **)
 	assert_false(base::rseq_push(s.cpus, &s));
 	assert_null(base::rseq_pop(s.cpus));
 	assert_false(base::rseq_add(&counter, 6, 0, 1));
+	assert_false(base::rseq_swap<true>(s.cpus));
+	assert_false(base::rseq_swap<false>(s.cpus));
 	assert_false(base::rseq_replace(s.cpus, 0, s.cpus.base, nullptr, nullptr));
 	assert_int_equal(counter, 0);
 }
@@ -212,15 +212,49 @@ void a_part_is_replaced_where_it_is_as_expected(void **)
 {
 	go_to_cpu(0);
 	stacks s(2);
-	auto *part = static_cast<base::rseq_stack **>(s.cpus.base);
-	base::rseq_stack *const before = *part;
+	auto &part = *static_cast<base::rseq_pair *>(s.cpus.base);
+	base::rseq_stack first = {};
 	base::rseq_stack other = {};
-	assert_false(base::rseq_replace(s.cpus, 0, &s, before, &other)); // another base
-	assert_false(base::rseq_replace(s.cpus, 0, s.cpus.base, &other, &other));
-	assert_ptr_equal(*part, before);
-	assert_true(base::rseq_replace(s.cpus, 0, s.cpus.base, before, &other));
-	assert_ptr_equal(*part, &other);
+	part.either[1] = &first;
+	constexpr size_t at = offsetof(base::rseq_pair, either) + sizeof(void *);
+	assert_false(base::rseq_replace(s.cpus, at, &s, &first, &other)); // another base
+	assert_false(base::rseq_replace(s.cpus, at, s.cpus.base, &other, &other));
+	assert_ptr_equal(part.either[1], &first);
+	assert_true(base::rseq_replace(s.cpus, at, s.cpus.base, &first, &other));
+	assert_ptr_equal(part.either[1], &other);
+	part.main = &other;
+	assert_false(base::rseq_replace(s.cpus, at, s.cpus.base, &other, &first)); // not the main one
+	assert_ptr_equal(part.either[1], &other);
 	assert_true(base::rseq_fence());
+}
+
+void the_spare_becomes_the_main_one_where_that_helps(void **)
+{
+	go_to_cpu(0);
+	stacks s(2);
+	auto &part = *static_cast<base::rseq_pair *>(s.cpus.base);
+	base::rseq_stack *const main = part.main;
+	base::rseq_stack spare = {};
+	spare.capacity = 1;
+	for (unsigned which = 0; which < 2; which++) { // wherever the main one is
+		part.main = main;
+		part.either[which] = main;
+		part.either[1 - which] = nullptr;
+		assert_false(base::rseq_swap<true>(s.cpus));
+		assert_false(base::rseq_swap<false>(s.cpus));
+		part.either[1 - which] = &spare;
+		spare.word = 0;
+		assert_false(base::rseq_swap<true>(s.cpus)); // nothing to pop
+		assert_ptr_equal(part.main, main);
+		assert_true(base::rseq_swap<false>(s.cpus));
+		assert_ptr_equal(part.main, &spare);
+		part.main = main;
+		spare.word = 1;
+		assert_false(base::rseq_swap<false>(s.cpus)); // no room
+		assert_ptr_equal(part.main, main);
+		assert_true(base::rseq_swap<true>(s.cpus));
+		assert_ptr_equal(part.main, &spare);
+	}
 }
 
 int catch_signals(void **)
@@ -246,6 +280,7 @@ int main()
 		cmocka_unit_test(a_stack_gives_the_newest_and_refuses_when_full),
 		cmocka_unit_test(a_cpu_beyond_those_known_is_not_served),
 		cmocka_unit_test(a_part_is_replaced_where_it_is_as_expected),
+		cmocka_unit_test(the_spare_becomes_the_main_one_where_that_helps),
 	};
 	return cmocka_run_group_tests_name("rseq", tests, catch_signals, nullptr);
 }

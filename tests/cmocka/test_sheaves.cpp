@@ -102,6 +102,26 @@ void the_newest_comes_first(void **)
 	c.free(b);
 }
 
+/// Two sheaves' worth of objects comes and goes without the slabs.
+void main_and_spare_serve_together(void **)
+{
+	go_to_cpu(0);
+	cache c(64);
+	const unsigned both = 2 * backing::sheaf::capacity_max;
+	std::set<void *> had;
+	for (void *o : c.alloc_many(both)) {
+		had.insert(o);
+		c.free(o);
+	}
+	const uint64_t in_use = c.in_use();
+	for (int round = 0; round < 10; round++)
+		for (void *o : c.alloc_many(both - 1)) { // one may wait in the barn
+			assert_int_equal(had.count(o), 1);
+			c.free(o);
+		}
+	assert_int_equal(c.in_use(), in_use);
+}
+
 void shrink_reaches_every_cpu(void **)
 {
 	cache c(256);
@@ -271,6 +291,7 @@ int main()
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(objects_lie_ready_and_are_distinct),
 		cmocka_unit_test(the_newest_comes_first),
+		cmocka_unit_test(main_and_spare_serve_together),
 		cmocka_unit_test(shrink_reaches_every_cpu),
 		cmocka_unit_test(a_bulk_takes_what_lies_ready_first),
 		cmocka_unit_test(shrink_runs_beside_everything_else),
