@@ -61,8 +61,10 @@ typedef struct mempool {
 	void *pool_data;
 	mempool_alloc_t *alloc;
 	mempool_free_t *free;
-	struct mempool_control *control; /* the library's own */
-	void *reserved[27];
+	struct mempool_control *control; /* the library's own, as are the others */
+	void *ready;			 /* where elements lie ready, on an ordinary day */
+	void *takes_back;		 /* and where they go back to */
+	void *reserved[25];
 } mempool_t;
 
 /** MEMPOOL_NAME_MAX - a pool's name has at most this many bytes, the final 0 included. */

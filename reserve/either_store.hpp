@@ -69,6 +69,8 @@ class either_store {
 	{
 		return either([&](auto &s) { return s.grown(i); });
 	}
+	/// full(), where the owner knows that it chose the spread one.
+	bool spread_is_full() const { return spread_.full(); }
 	bool full() const
 	{
 		return either([](auto &s) { return s.full(); });

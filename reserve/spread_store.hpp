@@ -97,7 +97,7 @@ template <class Atomics> class basic_spread_store {
 	memory_block grown(int i) const { return i < grown_count_ ? grown_[i] : memory_block{}; }
 
 	// acquire: with the fence in mempool_free(), ORD-1
-	bool full() const { return state_of(full_.load(std::memory_order_acquire)) == is_full; }
+	bool full() const { return (full_.load(std::memory_order_acquire) & is_full) != 0; }
 	int level() const;
 	int count(int most);
 	int lowest() const { return std::min(hints_.lowest(), level()); }
@@ -121,7 +121,7 @@ template <class Atomics> class basic_spread_store {
 
 	enum : unsigned { count_taken, count_given };
 	// The low bits of full_; above them a count, so that a giver knows its own checking from another's.
-	enum : uint64_t { not_full, checking, is_full, state_mask };
+	enum : uint64_t { not_full, is_full, checking, state_mask };
 	static constexpr uint64_t state_of(uint64_t full) { return full & state_mask; }
 
 	size_t below(size_t top) const

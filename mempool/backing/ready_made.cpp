@@ -69,9 +69,6 @@ kmem_cache *no_cache(void *)
 	return nullptr;
 }
 
-// They serve nobody.
-constinit sheaves no_sheaves;
-
 constexpr ready_made table[] = {
 	{"slab", backing_kind::slab, mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal, slab_cache},
 	{"kmalloc", backing_kind::kmalloc, mempool_kmalloc, mempool_kfree, size_in, kmalloc_refusal, kmalloc_cache},
@@ -89,16 +86,15 @@ const ready_made *find_ready_made(mempool_alloc_t *alloc, mempool_free_t *free)
 	return nullptr;
 }
 
-sheaves &ready_elements(const ready_made *backing, void *pool_data)
+sheaves *ready_elements(const ready_made *backing, void *pool_data)
 {
 	kmem_cache *cache = backing != nullptr ? backing->cache(pool_data) : nullptr;
-	return cache != nullptr ? cache->sheaves : no_sheaves;
+	return cache != nullptr ? &cache->sheaves : nullptr;
 }
 
-sheaves &ready_room(const ready_made *backing, void *pool_data)
+sheaves *ready_room(const ready_made *backing, void *pool_data)
 {
-	return backing != nullptr && backing->kind == backing_kind::slab ? ready_elements(backing, pool_data)
-									 : no_sheaves;
+	return backing != nullptr && backing->kind == backing_kind::slab ? ready_elements(backing, pool_data) : nullptr;
 }
 
 } // namespace mp::backing

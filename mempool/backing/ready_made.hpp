@@ -63,12 +63,12 @@ inline void call_free(backing_kind kind, mempool_free_t *free, void *element, vo
 	free(element, pool_data);
 }
 
-/// Where elements of a pool lie ready: in its cache's sheaves, or nowhere.
-sheaves &ready_elements(const ready_made *backing, void *pool_data);
+/// Where elements of a pool lie ready: in its cache's sheaves, or nowhere (nullptr).
+sheaves *ready_elements(const ready_made *backing, void *pool_data);
 
 /// Where they go back to without a look at them. Not those of a kmalloc pool,
 /// which may be of another size class: kfree() finds out.
-sheaves &ready_room(const ready_made *backing, void *pool_data);
+sheaves *ready_room(const ready_made *backing, void *pool_data);
 
 /// The backing that these two functions are; nullptr for a user's own.
 const ready_made *find_ready_made(mempool_alloc_t *alloc, mempool_free_t *free);

@@ -16,10 +16,16 @@ namespace mp::backing {
 namespace {
 
 // Two stacks that are empty and full at once. A CPU's part begins with the
-// first, in whose place a sheaf may be put; the parts that serve nobody while a
-// flush goes on have the second, and keep it.
+// first as its main one; the parts that serve nobody while a flush goes on have
+// the second, and keep it.
 constinit base::rseq_stack absent = {0, 0, {}};
 constinit base::rseq_stack stopped = {0, 0, {}};
+
+/// The sheaf that a stack is part of; nullptr when there is none.
+sheaf *sheaf_at(base::rseq_stack *stack)
+{
+	return stack == nullptr || stack == &absent ? nullptr : sheaf::of(stack);
+}
 
 constexpr unsigned most_cpus = 1024;
 
@@ -64,7 +70,7 @@ cpu_sheaves *stopped_parts()
 /// Objects in a sheaf, by the kernel's rule: some pages' worth of small ones.
 unsigned capacity_for(size_t slot_bytes)
 {
-	if (slot_bytes <= 512)
+	if (slot_bytes <= 4096 + 64) // a page, and its colour
 		return sheaf::capacity_max;
 	return slot_bytes <= 8192 ? 28 : 12;
 }
@@ -91,10 +97,8 @@ kmem_cache *sheaf_cache()
 struct sheaves::place {
 	cpu_sheaves *parts; // the base it was found through; nullptr: nothing may be put here
 	unsigned cpu;
-	size_t offset;
+	unsigned which;
 	base::rseq_stack *stack;
-
-	sheaf *holds() const { return stack == nullptr || stack == &absent ? nullptr : sheaf::of(stack); }
 };
 
 bool sheaves::init(kmem_cache &cache)
@@ -105,7 +109,7 @@ bool sheaves::init(kmem_cache &cache)
 	if (parts_ == nullptr)
 		return false;
 	for (unsigned i = 0; i < cpus_served(); i++)
-		parts_[i].main.store(&absent, std::memory_order_relaxed);
+		parts_[i].clear(&absent);
 	cache_ = &cache;
 	capacity_ = capacity_for(cache.layout.slot_bytes);
 	cpus_ = {parts_, cpus_served()};
@@ -130,41 +134,36 @@ void sheaves::destroy()
 	parts_ = nullptr;
 }
 
-sheaves::place sheaves::look(size_t offset) const
+/// This CPU's spare. Nothing is certain of it until replace() says so.
+sheaves::place sheaves::spare() const
 {
 	const std::atomic_ref base(const_cast<void *&>(cpus_.base));
 	// acquire: pairs with the releases in flush(), ORD-13
 	auto *parts = static_cast<cpu_sheaves *>(base.load(std::memory_order_acquire));
 	const unsigned cpu = base::cpu_number() % cpus_served();
 	const cpu_sheaves &part = parts[cpu];
-	base::rseq_stack *stack = (offset == offsetof(cpu_sheaves, main) ? part.main : part.spare)
-					  // acquire: pairs with the release in replace(), ORD-13
-					  .load(std::memory_order_acquire);
-	return {parts == parts_ ? parts : nullptr, cpu, offset, stack};
+	const unsigned which = part.spare();
+	// acquire: pairs with the release in replace(), ORD-13
+	base::rseq_stack *stack = part.either[which].load(std::memory_order_acquire);
+	return {parts == parts_ ? parts : nullptr, cpu, which, stack};
 }
 
 /// Puts `desired` where `at` was seen, if it is still so and this is still its CPU.
-bool sheaves::replace(const place &at, sheaf *desired)
+bool sheaves::replace(const place &at, sheaf &desired)
 {
-	base::rseq_stack *stack = desired != nullptr ? &desired->stack : nullptr;
 	if (at.parts == nullptr)
 		return false;
 	if (base::rseq_usable())
-		return base::rseq_replace(cpus_, at.offset, at.parts, at.stack, stack);
+		return base::rseq_replace(cpus_, offsetof(cpu_sheaves, either) + at.which * sizeof(void *), at.parts,
+					  at.stack, &desired.stack);
 	cpu_sheaves &part = at.parts[at.cpu];
 	const std::unique_lock guard(part.lock, std::try_to_lock);
-	std::atomic<base::rseq_stack *> &pointer = at.offset == offsetof(cpu_sheaves, main) ? part.main : part.spare;
-	if (!guard.owns_lock() || pointer.load(std::memory_order_relaxed) != at.stack)
+	if (!guard.owns_lock() || part.spare() != at.which ||
+	    part.either[at.which].load(std::memory_order_relaxed) != at.stack)
 		return false;
-	// release: pairs with the acquire in look(), ORD-13
-	pointer.store(stack, std::memory_order_release);
+	// release: pairs with the acquire in spare(), ORD-13
+	part.either[at.which].store(&desired.stack, std::memory_order_release);
 	return true;
-}
-
-sheaf *sheaves::take_spare()
-{
-	const place at = look(offsetof(cpu_sheaves, spare));
-	return at.holds() != nullptr && replace(at, nullptr) ? at.holds() : nullptr;
 }
 
 /// A sheaf's objects go to their slabs, the sheaf to the barn.
@@ -175,29 +174,23 @@ void sheaves::spill(sheaf &s)
 	barn_.put_empty(s);
 }
 
-/// Finds a place for a sheaf that is ours: as this CPU's spare, or in the barn.
+/// A sheaf that is ours, and no CPU's, goes to the barn.
 void sheaves::put_away(sheaf &s)
 {
-	const place at = look(offsetof(cpu_sheaves, spare));
-	if (at.stack == nullptr && replace(at, &s))
-		return;
 	if (s.count() == 0)
 		barn_.put_empty(s);
-	else if (!barn_.put_full(s))
+	else if (s.count() < s.stack.capacity / 2 || !barn_.put_full(s))
 		spill(s);
 }
 
-/// Makes a sheaf the main one of this CPU, whose former one moves on.
-void sheaves::install(sheaf &s, bool for_alloc)
+/// Makes a sheaf that is ours this CPU's spare, whose former one goes to the barn.
+void sheaves::install(sheaf &s)
 {
-	const place at = look(offsetof(cpu_sheaves, main));
-	sheaf *old = at.holds();
-	// Where the CPU has what it wants already (we moved, or others were faster), ours goes elsewhere.
-	const bool wanted = old == nullptr || (for_alloc ? old->count() == 0 : old->full());
-	if (!wanted || !replace(at, &s))
+	const place at = spare();
+	if (!replace(at, s))
 		put_away(s);
-	else if (old != nullptr)
-		put_away(*old);
+	else if (sheaf *former = sheaf_at(at.stack))
+		put_away(*former);
 }
 
 /// An empty sheaf; nullptr when there is no memory for one.
@@ -217,7 +210,7 @@ sheaf *sheaves::make()
 	return s;
 }
 
-/// A sheaf with objects in it: a full one from the barn, or one filled from the slabs.
+/// A sheaf with objects in it: one from the barn, or one filled from the slabs.
 sheaf *sheaves::filled(gfp_t gfp_mask)
 {
 	sheaf *s = barn_.take_full();
@@ -234,48 +227,60 @@ sheaf *sheaves::filled(gfp_t gfp_mask)
 	return nullptr;
 }
 
+/// Under the CPU's lock: from the main sheaf, or from the spare, which becomes the main one.
 void *sheaves::pop_locked()
 {
 	cpu_sheaves &part = parts_[base::cpu_number() % cpus_served()];
 	const std::unique_lock guard(part.lock, std::try_to_lock);
-	if (!guard.owns_lock())
-		return nullptr;
-	base::rseq_stack *main = part.main.load(std::memory_order_relaxed);
-	return main == &absent || sheaf::of(main)->count() == 0 ? nullptr : sheaf::of(main)->pop();
+	for (int tries = 0; guard.owns_lock() && tries < 2; tries++) {
+		sheaf *main = sheaf_at(part.main.load(std::memory_order_relaxed));
+		if (main != nullptr && main->count() > 0)
+			return main->pop();
+		part.swap();
+	}
+	return nullptr;
 }
 
 bool sheaves::push_locked(void *object)
 {
 	cpu_sheaves &part = parts_[base::cpu_number() % cpus_served()];
 	const std::unique_lock guard(part.lock, std::try_to_lock);
-	if (!guard.owns_lock())
-		return false;
-	base::rseq_stack *main = part.main.load(std::memory_order_relaxed);
-	if (main == &absent || sheaf::of(main)->full())
-		return false;
-	sheaf::of(main)->push(object);
-	return true;
+	for (int tries = 0; guard.owns_lock() && tries < 2; tries++) {
+		sheaf *main = sheaf_at(part.main.load(std::memory_order_relaxed));
+		if (main != nullptr && !main->full()) {
+			main->push(object);
+			return true;
+		}
+		part.swap();
+	}
+	return false;
+}
+
+void *sheaves::take_from_spare()
+{
+	if (!base::rseq_usable())
+		return pop_locked();
+	return base::rseq_swap<true>(cpus_) ? take() : nullptr;
+}
+
+bool sheaves::give_to_spare(void *object)
+{
+	if (!base::rseq_usable())
+		return push_locked(object);
+	return base::rseq_swap<false>(cpus_) && give(object);
 }
 
 void *sheaves::alloc_slow(gfp_t gfp_mask)
 {
-	if (!base::rseq_usable())
-		if (void *object = pop_locked())
-			return object;
+	if (void *object = take_from_spare())
+		return object;
 	if (base::holds_locks()) {
 		errno = ENOMEM;
 		return nullptr;
 	}
-	sheaf *s = take_spare();
-	if (s != nullptr && s->count() == 0) {
-		barn_.put_empty(*s);
-		s = nullptr;
-	}
-	if (s == nullptr)
-		s = filled(gfp_mask);
-	if (s != nullptr) {
+	if (sheaf *s = filled(gfp_mask)) {
 		void *object = s->pop();
-		install(*s, true);
+		install(*s);
 		return object;
 	}
 	void *object = nullptr;
@@ -286,26 +291,17 @@ void *sheaves::alloc_slow(gfp_t gfp_mask)
 
 void sheaves::free_slow(void *object)
 {
-	if (!base::rseq_usable() && push_locked(object))
+	if (give_to_spare(object))
 		return;
-	sheaf *s = nullptr;
 	if (!base::holds_locks()) {
-		s = take_spare();
-		if (s != nullptr && s->full()) {
-			if (!barn_.put_full(*s))
-				spill(*s);
-			s = nullptr;
+		if (sheaf *s = make()) {
+			s->push(object);
+			install(*s);
+			return;
 		}
-		if (s == nullptr)
-			s = make();
 	}
-	if (s == nullptr) {
-		cache_->counters.add(kmem_cache::frees);
-		put_objects(*cache_, {&object, 1});
-		return;
-	}
-	s->push(object);
-	install(*s, false);
+	cache_->counters.add(kmem_cache::frees);
+	put_objects(*cache_, {&object, 1});
 }
 
 size_t sheaves::take_run(std::span<void *> out)
@@ -333,19 +329,14 @@ size_t sheaves::give_run(std::span<void *const> objects)
 sheaf *sheaves::detach_all()
 {
 	sheaf *chain = nullptr;
-	const auto detach = [&chain](std::atomic<base::rseq_stack *> &pointer, base::rseq_stack *leave) {
-		base::rseq_stack *stack = pointer.load(std::memory_order_relaxed);
-		pointer.store(leave, std::memory_order_relaxed);
-		if (stack == nullptr || stack == &absent)
-			return;
-		sheaf *s = sheaf::of(stack);
-		s->next = chain;
-		chain = s;
-	};
 	for (unsigned i = 0; i < cpus_served(); i++) {
 		const std::lock_guard guard(parts_[i].lock);
-		detach(parts_[i].main, &absent);
-		detach(parts_[i].spare, nullptr);
+		for (std::atomic<base::rseq_stack *> &stack : parts_[i].either)
+			if (sheaf *s = sheaf_at(stack.load(std::memory_order_relaxed))) {
+				s->next = chain;
+				chain = s;
+			}
+		parts_[i].clear(&absent);
 	}
 	return chain;
 }
@@ -370,13 +361,13 @@ bool sheaves::flush()
 	{
 		const std::lock_guard guard(flush_lock_);
 		const std::atomic_ref base(cpus_.base);
-		// release: pairs with the acquire in look(), ORD-13
+		// release: pairs with the acquire in spare(), ORD-13
 		base.store(stopped_parts(), std::memory_order_release);
 		// After the fence nobody is in a section on our parts.
 		const bool quiet = !base::rseq_usable() || base::rseq_fence();
 		if (quiet)
 			detached = detach_all();
-		// release: pairs with the acquire in look(), ORD-13
+		// release: pairs with the acquire in spare(), ORD-13
 		base.store(parts_, std::memory_order_release);
 		if (!quiet)
 			return false;
@@ -401,7 +392,9 @@ uint64_t sheaves::allocs() const
 
 uint64_t sheaves::frees() const
 {
-	return sum([](const sheaf &s) { return s.pushes(); });
+	// In the middle of a refill the figures of a sheaf do not fit each other.
+	const auto total = static_cast<int64_t>(sum([](const sheaf &s) { return s.pushes(); }));
+	return total > 0 ? static_cast<uint64_t>(total) : 0;
 }
 
 template <class Do> void sheaves::each_part_lock(Do what)

@@ -5,8 +5,9 @@
 // of full and empty sheaves, exchanged whole.
 //
 // The hit path pops and pushes on the main sheaf of its CPU by a restartable
-// sequence. The rest changes one pointer at a time, by such a sequence too.
-// Whoever takes a sheaf off its CPU has it for itself: a thread that was in the
+// sequence. When that is empty or full, another makes the spare the main one;
+// when that would not help, a third exchanges the spare for one from the barn.
+// Each changes one pointer. Whoever takes a sheaf off its CPU has it for itself: a thread that was in the
 // middle of a section on it was preempted by us, and starts over. For all CPUs
 // at once, flush() exchanges the base pointer for one that serves nobody, and
 // waits for the sections in flight with rseq_fence() (ORD-13).
@@ -36,13 +37,33 @@ struct kmem_cache;
 
 namespace mp::backing {
 
-/// One CPU's part. The sections reach the main sheaf through its first word.
+/// One CPU's part: a base::rseq_pair, and what the portable way needs.
 struct alignas(base::rseq_cpu_bytes) cpu_sheaves {
 	std::atomic<base::rseq_stack *> main;
-	std::atomic<base::rseq_stack *> spare;
+	std::atomic<base::rseq_stack *> either[2];
 	base::counted_lock lock; // only where there are no sections
+
+	/// `nothing` is a stack that is empty and full at once.
+	void clear(base::rseq_stack *nothing)
+	{
+		either[0].store(nothing, std::memory_order_relaxed);
+		either[1].store(nullptr, std::memory_order_relaxed);
+		main.store(nothing, std::memory_order_relaxed);
+	}
+	/// Which of the two is not the main one.
+	unsigned spare() const
+	{
+		return either[0].load(std::memory_order_relaxed) == main.load(std::memory_order_relaxed) ? 1 : 0;
+	}
+	/// With the lock.
+	void swap()
+	{
+		if (base::rseq_stack *stack = either[spare()].load(std::memory_order_relaxed))
+			main.store(stack, std::memory_order_relaxed);
+	}
 };
-static_assert(sizeof(cpu_sheaves) == base::rseq_cpu_bytes);
+static_assert(sizeof(cpu_sheaves) == base::rseq_cpu_bytes &&
+	      offsetof(cpu_sheaves, either) == offsetof(base::rseq_pair, either));
 
 class sheaves {
       public:
@@ -83,14 +104,15 @@ class sheaves {
 	void thaw_in_child();
 
       private:
-	struct place; // a CPU's main or spare pointer, as seen at one moment
+	struct place; // a CPU's spare, as seen at one moment
 
 	void *pop_locked();
 	bool push_locked(void *object);
-	place look(size_t offset) const;
-	bool replace(const place &at, sheaf *desired);
-	sheaf *take_spare();
-	void install(sheaf &s, bool for_alloc);
+	void *take_from_spare();
+	bool give_to_spare(void *object);
+	place spare() const;
+	bool replace(const place &at, sheaf &desired);
+	void install(sheaf &s);
 	void put_away(sheaf &s);
 	void spill(sheaf &s);
 	sheaf *detach_all();

@@ -15,24 +15,24 @@
 namespace mp::core {
 namespace {
 
-/// The backing's first pass has failed: the reserve, the second pass, sleep.
-void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns, const char *caller)
+/// The first pass and the reserve had nothing: the second pass, sleep, and again.
+[[gnu::noinline]] void *alloc_patiently(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns,
+					const char *caller)
 {
 	waiting sleeps(control, caller, deadline_ns);
 	gfp_t mask = first_mask(full);
 	for (;;) {
-		control.counters.add(count_backing_failures);
-		if (void *entry = control.reserve.store().take())
-			return element_of(pool, control, entry);
 		if (mask != full) {
 			mask = full; // PAR-11: at once, before any sleep
 		} else {
-			if (!gfpflags_allow_blocking(full)) {
-				errno = ENOMEM; // PAR-13
-				return nullptr;
-			}
-			if (sleeps.sleep(1) == waiting::end::deadline) {
-				errno = ETIMEDOUT;
+			int error = 0;
+			if (!gfpflags_allow_blocking(full))
+				error = ENOMEM; // PAR-13
+			else if (sleeps.sleep(1) == waiting::end::deadline)
+				error = ETIMEDOUT;
+			if (error != 0) {
+				control.counters.add(count_failures);
+				errno = error;
 				return nullptr;
 			}
 		}
@@ -40,18 +40,29 @@ void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t
 			control.counters.add(count_allocs);
 			return element;
 		}
+		control.counters.add(count_backing_failures);
+		if (void *entry = control.reserve.store().take())
+			return element_of(pool, control, entry);
 	}
 }
 
+/// The backing's first pass has failed: the reserve.
+[[gnu::noinline]] void *alloc_slow(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns,
+				   const char *caller)
+{
+	control.counters.add(count_backing_failures);
+	if (void *entry = control.reserve.store().take())
+		return element_of(pool, control, entry);
+	return alloc_patiently(pool, control, full, deadline_ns, caller);
+}
+
 /// The backing's first pass, and what follows when it gives nothing.
-inline void *alloc_counted(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns,
-			   const char *caller)
+void *alloc_counted(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns, const char *caller)
 {
 	void *element = alloc_from_backing(pool, control, first_mask(full));
-	if (element != nullptr) [[likely]]
-		control.counters.add(count_allocs);
-	else if ((element = alloc_slow(pool, control, full, deadline_ns, caller)) == nullptr)
-		control.counters.add(count_failures);
+	if (element == nullptr)
+		return alloc_slow(pool, control, full, deadline_ns, caller);
+	control.counters.add(count_allocs);
 	return element;
 }
 
@@ -72,9 +83,30 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	return element;
 }
 
-[[gnu::noinline]] void *alloc_users_own(mempool_t *pool, gfp_t callers)
+[[gnu::noinline]] void *alloc_ready_made(mempool_t &pool, mempool_control &control, gfp_t callers)
 {
-	return alloc_counted(*pool, *pool->control, full_mask(callers), base::never_ns, "mempool_alloc");
+	void *element = control.shared_ready != nullptr ? control.shared_ready->take() : nullptr;
+	if (element == nullptr)
+		return alloc_counted(pool, control, full_mask(callers), base::never_ns, "mempool_alloc");
+	control.counters.add(count_allocs);
+	backing::note_other_pool(control.shared_cache, kmem_cache::public_allocs);
+	return element;
+}
+
+/// Nothing lay ready by the shortest way.
+[[gnu::noinline]] void *alloc_unready(mempool_t *pool, gfp_t callers)
+{
+	mempool_control *control = pool != nullptr ? pool->control : nullptr;
+	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching()) [[unlikely]]
+		return alloc(pool, callers, base::never_ns, "mempool_alloc");
+	if (control->backing == backing::backing_kind::users_own) {
+		void *element = pool->alloc(first_mask(full_mask(callers)), pool->pool_data);
+		if (element == nullptr)
+			return alloc_slow(*pool, *control, full_mask(callers), base::never_ns, "mempool_alloc");
+		control->counters.add(count_allocs);
+		return element;
+	}
+	return alloc_ready_made(*pool, *control, callers);
 }
 
 } // namespace
@@ -85,21 +117,12 @@ using namespace mp::core;
 
 extern "C" void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 {
-	mempool_control *control = pool != nullptr ? pool->control : nullptr;
-	if (control == nullptr || (gfp_mask & ~ordinary_flags) != 0 || watch::watching()) [[unlikely]]
-		return alloc(pool, gfp_mask, base::never_ns, "mempool_alloc");
-
 	// The ordinary day. What the mask allows does not matter to what lies ready.
-	if (void *element = control->ready->take()) [[likely]] {
-		if (control->counts_ready) [[unlikely]] {
-			control->counters.add(count_allocs);
-			backing::note_other_pool(control->shared_cache, kmem_cache::public_allocs);
-		}
-		return element;
-	}
-	if (control->backing == backing::backing_kind::users_own)
-		return alloc_users_own(pool, gfp_mask);
-	return alloc(pool, gfp_mask, base::never_ns, "mempool_alloc");
+	if (pool != nullptr && pool->ready != nullptr && (gfp_mask & ~ordinary_flags) == 0 && !watch::watching())
+		[[likely]]
+		if (void *element = static_cast<backing::sheaves *>(pool->ready)->take()) [[likely]]
+			return element;
+	return alloc_unready(pool, gfp_mask);
 }
 
 extern "C" void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t timeout_ns)

@@ -46,11 +46,11 @@ struct mempool_control {
 	using counters_t = mp::base::striped_counters<mp::core::field_count>;
 
 	mp::core::pool_reserve reserve;
-	// Of the ready-made backing; they serve nobody where there are none.
-	mp::backing::sheaves *ready;
-	mp::backing::sheaves *takes_back;
-	bool counts_ready;        // what went through them; else `sole` knows
-	kmem_cache *shared_cache; // of a slab pool that is not its cache's sole one
+	// What mempool_t has in `ready` and `takes_back` where the pool has its cache
+	// to itself, for one that shares it, and so counts what it takes and gives.
+	mp::backing::sheaves *shared_ready;
+	mp::backing::sheaves *shared_takes_back;
+	kmem_cache *shared_cache; // of a slab pool
 	mp::backing::sole_pool_figures sole;
 	counters_t counters;
 

@@ -21,7 +21,7 @@ using counters_t = mempool_control::counters_t;
 // The layout is part of the ABI.
 static_assert(offsetof(mempool_t, min_nr) == 0 && offsetof(mempool_t, pool_data) == 8 &&
 	      offsetof(mempool_t, alloc) == 16 && offsetof(mempool_t, free) == 24 &&
-	      offsetof(mempool_t, control) == 32 && sizeof(mempool_t) == 256);
+	      offsetof(mempool_t, control) == 32 && offsetof(mempool_t, ready) == 40 && sizeof(mempool_t) == 256);
 static_assert(sizeof(mempool_attr) == 40 && offsetof(mempool_attr, element_size) == 24 &&
 	      offsetof(mempool_attr, store) == 32);
 
@@ -140,13 +140,6 @@ mempool_control *make_control(const request &r)
 	control->reserve.store().init(kind, block + store_at, target);
 	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
 	control->backing = backing != nullptr ? backing->kind : backing::backing_kind::users_own;
-	control->ready = &backing::ready_elements(backing, r.pool_data);
-	control->takes_back = &backing::ready_room(backing, r.pool_data);
-	// Other users of a kmalloc class are too many to tell apart.
-	control->counts_ready = control->backing != backing::backing_kind::slab ||
-				!control->sole.claim(static_cast<kmem_cache *>(r.pool_data));
-	if (control->backing == backing::backing_kind::slab && control->counts_ready)
-		control->shared_cache = static_cast<kmem_cache *>(r.pool_data);
 	control->element_bytes = backing != nullptr ? backing->element_bytes(r.pool_data) : r.attr.element_size;
 	choose_name(*control, r.attr.name);
 	return control;
@@ -213,6 +206,26 @@ bool start_tracking(mempool_control &control)
 	return control.tracks;
 }
 
+/// Where elements lie ready, for the calls that need not ask the backing.
+void shorten_ways(mempool_t &pool, mempool_control &control, const request &r)
+{
+	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
+	backing::sheaves *ready = backing::ready_elements(backing, r.pool_data);
+	backing::sheaves *takes_back = backing::ready_room(backing, r.pool_data);
+	auto *slab_cache =
+		control.backing == backing::backing_kind::slab ? static_cast<kmem_cache *>(r.pool_data) : nullptr;
+	// Other users of a kmalloc class are too many to tell apart.
+	if (slab_cache != nullptr && control.sole.claim(slab_cache)) {
+		pool.ready = ready;
+		// The locked store is asked otherwise whether it is full.
+		pool.takes_back = r.attr.store == MEMPOOL_STORE_SPREAD ? takes_back : nullptr;
+	} else {
+		control.shared_ready = ready;
+		control.shared_takes_back = takes_back;
+		control.shared_cache = slab_cache;
+	}
+}
+
 /// Initialises a pool from a request that was checked. 0 or -errno.
 int build(mempool_t &pool, const request &r)
 {
@@ -224,6 +237,7 @@ int build(mempool_t &pool, const request &r)
 	pool.alloc = r.alloc;
 	pool.free = r.free;
 	pool.control = control;
+	shorten_ways(pool, *control, r);
 	int error = start_tracking(*control) ? fill(pool, *control, r.attr.gfp_mask) : -ENOMEM;
 	if (error == 0) {
 		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork))

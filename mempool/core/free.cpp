@@ -10,11 +10,19 @@ namespace mp::core {
 namespace {
 
 /// Refill first: any element will do (PAR-21). False when others filled it meanwhile.
-bool give_to_reserve(mempool_control &control, void *element)
+[[gnu::noinline]] bool give_to_reserve(mempool_control &control, void *element)
 {
 	if (watch::debug_on(MEMPOOL_DEBUG_POISON) && !control.reserve.has_room()) [[unlikely]]
 		return false; // not poisoned for nothing: the backing may rely on what is in it
 	return control.reserve.give(entry_for(control, element));
+}
+
+[[gnu::noinline]] void free_ready_made(mempool_t &pool, mempool_control &control, void *element)
+{
+	if (control.shared_takes_back != nullptr && control.shared_takes_back->give(element))
+		return backing::note_other_pool(control.shared_cache, kmem_cache::public_frees);
+	// An element of a kmalloc pool may be of another size class: kfree() finds out.
+	free_to_backing(pool, control, element);
 }
 
 /// The whole way, for whatever mempool_free() could not do at once.
@@ -28,8 +36,9 @@ bool give_to_reserve(mempool_control &control, void *element)
 	if (control.reserve.wants() && give_to_reserve(control, element))
 		return;
 	control.counters.add(count_frees);
-	// An element of a kmalloc pool may be of another size class: kfree() finds out.
-	free_to_backing(*pool, control, element);
+	if (control.backing == backing::backing_kind::users_own)
+		return pool->free(element, pool->pool_data);
+	free_ready_made(*pool, control, element);
 }
 
 } // namespace
@@ -46,16 +55,9 @@ extern "C" void mempool_free(void *element, mempool_t *pool)
 	// full (PAR-22).
 	// acquire: pairs with the release fences in the store, ORD-1
 	base::fence(std::memory_order_acquire);
-	mempool_control *control = pool != nullptr ? pool->control : nullptr;
-	if (element == nullptr || control == nullptr || watch::watching() || control->reserve.wants()) [[unlikely]]
-		return free_slow(element, pool);
-	if (control->takes_back->give(element)) [[likely]] {
-		if (control->counts_ready) [[unlikely]] {
-			control->counters.add(count_frees);
-			backing::note_other_pool(control->shared_cache, kmem_cache::public_frees);
-		}
-		return;
-	}
-	control->counters.add(count_frees);
-	free_to_backing(*pool, *control, element);
+	if (element != nullptr && pool != nullptr && pool->takes_back != nullptr && !watch::watching() &&
+	    pool->control->reserve.store().spread_is_full()) [[likely]]
+		if (static_cast<backing::sheaves *>(pool->takes_back)->give(element)) [[likely]]
+			return;
+	free_slow(element, pool);
 }
