@@ -62,8 +62,8 @@ typedef struct mempool {
 	mempool_alloc_t *alloc;
 	mempool_free_t *free;
 	struct mempool_control *control; /* the library's own, as are the others */
-	void *ready;			 /* where elements lie ready, on an ordinary day */
-	void *takes_back;		 /* and where they go back to */
+	void *ready;                     /* where elements lie ready, on an ordinary day */
+	void *takes_back;                /* and where they go back to */
 	void *reserved[25];
 } mempool_t;
 
