@@ -307,9 +307,9 @@ void sheaves::free_slow(void *object)
 size_t sheaves::take_run(std::span<void *> out)
 {
 	size_t taken = 0;
-	while (taken < out.size()) {
-		void *object = base::rseq_usable() || !serving() ? take() : pop_locked();
-		if (object == nullptr)
+	while (serving() && taken < out.size()) {
+		void *object = take();
+		if (object == nullptr && (object = take_from_spare()) == nullptr)
 			break;
 		out[taken++] = object;
 	}
@@ -319,8 +319,7 @@ size_t sheaves::take_run(std::span<void *> out)
 size_t sheaves::give_run(std::span<void *const> objects)
 {
 	size_t given = 0;
-	while (given < objects.size() &&
-	       (base::rseq_usable() || !serving() ? give(objects[given]) : push_locked(objects[given])))
+	while (serving() && given < objects.size() && (give(objects[given]) || give_to_spare(objects[given])))
 		given++;
 	return given;
 }
