@@ -29,18 +29,34 @@ void prepare_keep(const std::string &keep)
 		throw failure("--keep " + keep + ": the folder is not empty", 2);
 }
 
+/// What is wrong with the folder for temporary files, and what to do.
+failure bad_tmpdir(const std::string &folder, const std::string &why)
+{
+	return failure("TMPDIR '" + folder + "': " + why + "; set TMPDIR to a folder that may be written to");
+}
+
+std::string temporary_folder()
+{
+	std::error_code error;
+	const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+	const char *set = getenv("TMPDIR");
+	if (error)
+		throw bad_tmpdir(set != nullptr ? set : "", error.message());
+	return folder;
+}
+
 } // namespace
 
 workdir::workdir(const std::string &keep) : keep_(keep)
 {
 	if (!keep.empty())
 		prepare_keep(keep);
-	const char *where = getenv("TMPDIR");
-	temporary_ = std::string(where != nullptr && *where != '\0' ? where : "/tmp") + "/mempool-demo.XXXXXX";
+	const std::string where = temporary_folder();
+	temporary_ = where + "/mempool-demo.XXXXXX";
 	if (temporary_.size() + longest_name >= sizeof(sockaddr_un{}.sun_path))
-		throw failure(temporary_ + ": too long for a socket inside; set TMPDIR to a shorter path");
+		throw bad_tmpdir(where, "too long for the path of a socket inside");
 	if (mkdtemp(temporary_.data()) == nullptr)
-		throw failure(with_errno(temporary_ + ": cannot make the folder", errno));
+		throw bad_tmpdir(where, with_errno("cannot make a folder in it", errno));
 }
 
 workdir::~workdir()

@@ -104,6 +104,27 @@ test_keep()
 	says 'kept/here: the folder is not empty'
 }
 
+# tmpdir FOLDER TEXT: such a TMPDIR ends the demo with status 1, and the text says why.
+tmpdir()
+{
+	local status=0
+	TMPDIR=$1 timeout 20 "$mempool" demo --input "$scratch/input" >"$scratch/out" 2>"$scratch/err" || status=$?
+	[ "$status" -eq 1 ] || fail "TMPDIR=$1: ends with status $status instead of 1: $(cat "$scratch/err")"
+	says "^mempool demo: TMPDIR '$1': $2; set TMPDIR to a "
+}
+
+test_tmpdir()
+{
+	local long
+	long=$scratch/$(printf 'l%.0s' {1..90})
+	mkdir "$long"
+	tmpdir "$long" 'too long for the path of a socket inside'
+	tmpdir /nowhere 'No such file or directory'
+	tmpdir '' 'No such file or directory'
+	tmpdir "$scratch/input" 'Not a directory'
+	tmpdir /proc 'cannot make a folder in it: No such file or directory'
+}
+
 # A daemon that does something wrong to its file, in the second run only.
 bad_daemon()
 {
@@ -211,6 +232,7 @@ test_refusals()
 }
 
 test_refusals
+test_tmpdir
 test_for_people
 test_for_programs
 test_keep
