@@ -122,10 +122,6 @@ void free_chain(kmem_cache &cache, slab *chain)
 	}
 }
 
-} // namespace
-
-namespace {
-
 /// With the lock: objects that handlers freed go to their slabs.
 void collect_deferred(kmem_cache &cache)
 {
@@ -140,8 +136,7 @@ void collect_deferred(kmem_cache &cache)
 	}
 }
 
-/// In a handler that may not take the lock. The list is only ever emptied
-/// whole, so an address that comes back cannot mislead the exchange.
+/// The list is only ever emptied whole, so an address that comes back cannot mislead the exchange.
 void defer(kmem_cache &cache, void *object)
 {
 	void *first = cache.deferred.load(std::memory_order_relaxed);
@@ -184,18 +179,56 @@ size_t take(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out, unsigned s
 	}
 }
 
-/// The slab of an object that is given back; nullptr, after a report, when it
-/// lies in none of the cache's.
-slab *slab_for(kmem_cache &cache, const void *object)
+/// Is it an object of this cache, whether in use or not?
+bool owns(const kmem_cache &cache, const block_info &info, const void *object)
+{
+	return info.what == block_info::kind::slab && info.in_slab->cache == &cache && is_object(cache, info, object);
+}
+
+/// Not with the lock: whom reports go to may call anything.
+void report_stray(const kmem_cache &cache, const char *call, const void *object)
 {
 	const block_info info = block_at(object);
-	if (info.what == block_info::kind::slab && info.in_slab->cache == &cache) [[likely]]
-		return info.in_slab;
+	const bool in_slab = info.what == block_info::kind::slab;
+	const bool ours = in_slab && info.in_slab->cache == &cache;
 	base::report(base::severity::bug)
-		.line("freed to the wrong cache: %p", object)
-		.line("cache '%s'; the address lies in no slab of it", cache.name)
+		.line("%s: %p is not an object of this cache", call, object)
+		.line("cache '%s'; the address lies %s%s", cache.name,
+		      ours      ? "inside one of its objects"
+		      : in_slab ? "in cache "
+				: "in no cache",
+		      in_slab && !ours ? info.in_slab->cache->name : "")
 		.emit();
-	return nullptr;
+}
+
+/// Pools give their elements to the sheaves unseen, so that a wrong one comes
+/// to light here, when nobody knows any more who gave it.
+void report_found(const kmem_cache &cache, const void *object)
+{
+	report_stray(cache, "an earlier free", object);
+}
+
+/// With the lock: objects go to their slabs, up to the first that is none of the cache's; says how many.
+size_t give_run_to_slabs(kmem_cache &cache, std::span<void *const> objects)
+{
+	for (size_t i = 0; i < objects.size(); i++) {
+		const block_info info = block_at(objects[i]);
+		if (!owns(cache, info, objects[i])) [[unlikely]]
+			return i;
+		give_to_slab(cache, *info.in_slab, objects[i]);
+	}
+	return objects.size();
+}
+
+/// In a handler that may not take the lock.
+void defer_run(kmem_cache &cache, std::span<void *const> objects)
+{
+	for (void *object : objects) {
+		if (owns(cache, block_at(object), object)) [[likely]]
+			defer(cache, object);
+		else
+			report_found(cache, object);
+	}
 }
 
 } // namespace
@@ -216,21 +249,21 @@ void put_objects(kmem_cache &cache, std::span<void *const> objects)
 	// One empty slab stays: a load around a slab's border would otherwise take
 	// and give pages all the time.
 	constexpr unsigned empty_kept = 1;
-	if (base::holds_locks()) [[unlikely]] {
-		for (void *object : objects)
-			defer(cache, object);
-		return;
+	if (base::holds_locks()) [[unlikely]]
+		return defer_run(cache, objects);
+	for (size_t given = 0;; given++) { // past a stray one
+		slab *surplus = nullptr;
+		{
+			const std::lock_guard guard(cache.lock);
+			collect_deferred(cache);
+			given += give_run_to_slabs(cache, objects.subspan(given));
+			surplus = detach_empty(cache, empty_kept);
+		}
+		free_chain(cache, surplus);
+		if (given == objects.size()) [[likely]]
+			return;
+		report_found(cache, objects[given]);
 	}
-	slab *surplus = nullptr;
-	{
-		const std::lock_guard guard(cache.lock);
-		collect_deferred(cache);
-		for (void *object : objects)
-			if (slab *s = slab_for(cache, object))
-				give_to_slab(cache, *s, object);
-		surplus = detach_empty(cache, empty_kept);
-	}
-	free_chain(cache, surplus);
 }
 
 bool is_object(const kmem_cache &cache, const block_info &info, const void *address)
@@ -264,19 +297,9 @@ namespace {
 
 bool check_owner(const kmem_cache &cache, const void *object)
 {
-	const block_info info = block_at(object);
-	const bool in_slab = info.what == block_info::kind::slab;
-	const bool ours = in_slab && info.in_slab->cache == &cache;
-	if (ours && is_object(cache, info, object)) [[likely]]
+	if (owns(cache, block_at(object), object)) [[likely]]
 		return true;
-	base::report(base::severity::bug)
-		.line("kmem_cache_free: %p is not an object of this cache", object)
-		.line("cache '%s'; the address lies %s%s", cache.name,
-		      ours      ? "inside one of its objects"
-		      : in_slab ? "in cache "
-				: "in no cache",
-		      in_slab && !ours ? info.in_slab->cache->name : "")
-		.emit();
+	report_stray(cache, "kmem_cache_free", object);
 	return false;
 }
 
@@ -317,7 +340,7 @@ extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 	}
 	if (object == nullptr) [[unlikely]] {
 		s->counters.add(kmem_cache::failures);
-		return nullptr; // errno is set by the page layer
+		return nullptr; // errno is ENOMEM: set by whoever had nothing
 	}
 	if (s->has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
 		s->counters.add(kmem_cache::public_allocs);

@@ -18,9 +18,9 @@
 #include "mempool/backing/sheaves.hpp"
 #include "mempool/backing/slab.hpp"
 #include "mempool/watch/registry.hpp"
-#include "reserve/base/counters.hpp"
 
 #include "reserve/base/counted_lock.hpp"
+#include "reserve/base/counters.hpp"
 
 #include <span>
 
@@ -57,7 +57,7 @@ size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
 /// As take_objects(), but adds no more than one slab to the cache.
 size_t take_some_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
 
-/// Takes objects of this cache back to their slabs; one that lies in none is reported, and left.
+/// Takes objects of this cache back to their slabs; what is none is reported, without the lock, and left.
 void put_objects(kmem_cache &cache, std::span<void *const> objects);
 
 /// What one pool took straight from a cache's sheaves, without counting: all

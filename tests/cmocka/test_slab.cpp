@@ -8,10 +8,13 @@
 #include "mempool/mempool-debug.h"
 #include "mempool/mempool-stats.h"
 
+#include "reserve/base/report.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "cmocka_cpp.hpp"
@@ -282,6 +285,60 @@ void only_whole_objects_come_back(void **)
 	kmem_cache_destroy(c.s);
 }
 
+/// Reports that came while nobody had the lock of the cache in question.
+struct {
+	base::counted_lock *lock;
+	int with_lock_free;
+} reports_seen;
+
+void see_report(int, const char *, size_t, void *)
+{
+	if (reports_seen.lock->try_lock()) {
+		reports_seen.with_lock_free++;
+		reports_seen.lock->unlock();
+	}
+}
+
+void strays_among_objects_are_reported_without_the_lock(void **)
+{
+	cache c = cache::without_sheaves(64);
+	cache other(64);
+	void *foreign = other.alloc();
+	const std::vector<void *> o = c.alloc_many(3);
+	void *const mixed[] = {o[0], foreign, static_cast<char *>(o[1]) + 8, o[1], nullptr, &c, o[2]};
+	reports_seen = {&c.s->lock, 0};
+	base::set_sink(see_report, nullptr);
+	backing::put_objects(*c.s, mixed);
+	catch_reports();
+	assert_int_equal(reports_seen.with_lock_free, 4);
+	c.assert_lists(0, 1, 0); // the others went in
+
+	backing::put_objects(*c.s, {&foreign, 1});
+	assert_true(reported("an earlier free: "));
+	assert_true(reported("in cache test"));
+	other.free(foreign);
+	assert_int_equal(reports_caught(), 1);
+	kmem_cache_destroy(other.s);
+}
+
+/// As in a signal handler that interrupted the lock's holder.
+void strays_do_not_wait_on_the_list_of_a_handler(void **)
+{
+	cache c = cache::without_sheaves(64);
+	const std::vector<void *> o = c.alloc_many(2);
+	char untouched[64] = {};
+	void *const mixed[] = {untouched, o[0], static_cast<char *>(o[1]) + 8, o[1]};
+	catch_reports();
+	{
+		const std::lock_guard guard(c.s->lock);
+		backing::put_objects(*c.s, mixed);
+	}
+	assert_int_equal(reports_caught(), 2);
+	assert_int_equal(std::count(untouched, untouched + 64, 0), 64);
+	assert_int_equal(kmem_cache_shrink(c.s), 0);
+	c.assert_lists(0, 0, 0);
+}
+
 void a_cache_that_fails_says_so(void **)
 {
 	close_map_gate();
@@ -334,6 +391,8 @@ int main()
 		cmocka_unit_test(zeroing_spares_constructed_objects),
 		cmocka_unit_test(right_use_is_never_reported),
 		cmocka_unit_test(only_whole_objects_come_back),
+		cmocka_unit_test(strays_among_objects_are_reported_without_the_lock),
+		cmocka_unit_test(strays_do_not_wait_on_the_list_of_a_handler),
 		cmocka_unit_test(a_cache_that_fails_says_so),
 		cmocka_unit_test(threads_share_a_cache),
 	};
