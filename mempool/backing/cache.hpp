@@ -63,7 +63,8 @@ void put_objects(kmem_cache &cache, std::span<void *const> objects);
 /// What one pool took straight from a cache's sheaves, without counting: all
 /// that went through the sheaves less what came by the public calls. So the
 /// statistics of a pool that has a cache to itself cost nothing on an ordinary
-/// day. Calls of others at the very moment of claim() may count as the pool's.
+/// day. Calls of others at the very moment of claim() may count as the pool's,
+/// or hide as many of its own.
 class sole_pool_figures {
       public:
 	/// False when the cache has such a pool already: this one must count.
@@ -71,8 +72,8 @@ class sole_pool_figures {
 	void release();
 
 	bool claimed() const { return cache_ != nullptr; }
-	uint64_t allocs() const { return claimed() ? allocs_so_far() - allocs_before_ : 0; }
-	uint64_t frees() const { return claimed() ? frees_so_far() - frees_before_ : 0; }
+	uint64_t allocs() const;
+	uint64_t frees() const;
 
       private:
 	uint64_t allocs_so_far() const;

@@ -12,6 +12,18 @@
 
 namespace mp::backing {
 
+namespace {
+
+/// How far one figure is beyond another; 0 when it is not, for calls that go on
+/// while the two are read may count in the other first.
+uint64_t excess(uint64_t figure, uint64_t other)
+{
+	const uint64_t difference = figure - other;
+	return static_cast<int64_t>(difference) > 0 ? difference : 0;
+}
+
+} // namespace
+
 bool sole_pool_figures::claim(kmem_cache *cache)
 {
 	if (cache == nullptr || !cache->sheaves.serving() ||
@@ -30,15 +42,25 @@ void sole_pool_figures::release()
 	cache_ = nullptr;
 }
 
+uint64_t sole_pool_figures::allocs() const
+{
+	return claimed() ? excess(allocs_so_far(), allocs_before_) : 0;
+}
+
+uint64_t sole_pool_figures::frees() const
+{
+	return claimed() ? excess(frees_so_far(), frees_before_) : 0;
+}
+
 uint64_t sole_pool_figures::allocs_so_far() const
 {
-	const uint64_t by_others = cache_->counters.sum(kmem_cache::public_allocs); // first, or it might wrap
+	const uint64_t by_others = cache_->counters.sum(kmem_cache::public_allocs);
 	return cache_->counters.sum(kmem_cache::allocs) + cache_->sheaves.allocs() - by_others;
 }
 
 uint64_t sole_pool_figures::frees_so_far() const
 {
-	const uint64_t by_others = cache_->counters.sum(kmem_cache::public_frees); // first, or it might wrap
+	const uint64_t by_others = cache_->counters.sum(kmem_cache::public_frees);
 	return cache_->counters.sum(kmem_cache::frees) + cache_->sheaves.frees() - by_others;
 }
 
@@ -63,11 +85,12 @@ extern "C" int kmem_cache_stats(struct kmem_cache *s, struct kmem_cache_statisti
 		for (const backing::slab_list &list : s->lists)
 			now.slabs += list.count();
 	}
-	// Frees first: an object freed in between must not count as never allocated.
+	// Frees first: what is taken and freed meanwhile then counts as an object, if
+	// at all. A sheaf that is filled or emptied just now may still count wrong.
 	now.frees = s->counters.sum(kmem_cache::frees) + s->sheaves.frees();
 	now.allocs = s->counters.sum(kmem_cache::allocs) + s->sheaves.allocs();
 	now.failures = s->counters.sum(kmem_cache::failures);
-	now.objects = now.allocs - now.frees;
+	now.objects = backing::excess(now.allocs, now.frees);
 	memcpy(stats, &now, now.size);
 	return 0;
 }

@@ -273,6 +273,21 @@ void pools_of_one_cache_count_each_their_own(void **)
 	assert_int_equal(c.stats().objects, 0);
 }
 
+void figures_do_not_fall_below_nothing(void **)
+{
+	cache c(64);
+	mempool_t *pool = mempool_create_slab_pool(4, c.s);
+	// As amid calls of others, half of which was counted when the figures were read.
+	c.s->counters.add(kmem_cache::public_allocs);
+	c.s->counters.add(kmem_cache::public_frees);
+	c.s->counters.add(kmem_cache::frees, 5);
+	assert_int_equal(figures(pool).allocs, 0);
+	assert_int_equal(c.stats().objects, 0);
+	c.s->counters.add(kmem_cache::public_frees, 5);
+	assert_int_equal(figures(pool).frees, 0);
+	mempool_destroy(pool);
+}
+
 void page_sized_objects_do_not_meet_in_the_same_sets(void **)
 {
 	for (const unsigned pages : {1U, 2U, 4U}) {
@@ -298,6 +313,7 @@ int main()
 		cmocka_unit_test(what_a_handler_frees_under_a_lock_waits),
 		cmocka_unit_test(a_handler_gets_no_pages_under_their_lock),
 		cmocka_unit_test(pools_of_one_cache_count_each_their_own),
+		cmocka_unit_test(figures_do_not_fall_below_nothing),
 		cmocka_unit_test(page_sized_objects_do_not_meet_in_the_same_sets),
 	};
 	return cmocka_run_group_tests_name("sheaves", tests, nullptr, nullptr);
