@@ -28,6 +28,15 @@ static void start_sleepers(struct sleeper *s, int nr)
 	wait_for_waiters(&pool, nr);
 }
 
+/* Two that sleep one behind the other. */
+static void start_in_turn(struct sleeper *first, struct sleeper *second)
+{
+	sleeper_start(first, &pool);
+	wait_for_waiters(&pool, 1);
+	sleeper_start(second, &pool);
+	wait_for_waiters(&pool, 2);
+}
+
 static void each_has_its_own(struct sleeper *s, int nr)
 {
 	for (int i = 0; i < nr; i++) {
@@ -141,10 +150,7 @@ START_TEST(par_24_single_is_not_held_back_behind_a_bulk_sleeper)
 
 	scripted_pool(&pool, &bk, 4);
 	scripted_drain(&pool, &bk, taken);
-	sleeper_start(&bulk, &pool);
-	wait_for_waiters(&pool, 1);
-	sleeper_start(&single, &pool);
-	wait_for_waiters(&pool, 2);
+	start_in_turn(&bulk, &single);
 	mempool_free(taken[0], &pool);
 	sleeper_join(&single);
 	ck_assert_ptr_eq(single.element, taken[0]);
@@ -168,10 +174,7 @@ START_TEST(par_24_small_bulk_is_not_held_back_behind_a_large_one)
 
 	scripted_pool(&pool, &bk, 4);
 	scripted_drain(&pool, &bk, taken);
-	sleeper_start(&large, &pool);
-	wait_for_waiters(&pool, 1);
-	sleeper_start(&small, &pool);
-	wait_for_waiters(&pool, 2);
+	start_in_turn(&large, &small);
 	mempool_free(taken[0], &pool);
 	mempool_free(taken[1], &pool);
 	sleeper_join(&small);
@@ -261,10 +264,7 @@ START_TEST(par_24_who_must_sleep_again_leaves_the_rest_to_the_next)
 	 */
 	scripted_pool(&pool, &bk, 2);
 	scripted_drain(&pool, &bk, taken);
-	sleeper_start(&bulk, &pool);
-	wait_for_waiters(&pool, 1);
-	sleeper_start(&single, &pool);
-	wait_for_waiters(&pool, 2);
+	start_in_turn(&bulk, &single);
 	__atomic_store_n(&bk.on_alloc, steal_from_the_woken, __ATOMIC_RELEASE); /* sleepers read it */
 	ck_assert_uint_eq(mempool_free_bulk(&pool, taken, 2), 2);
 	sleeper_join(&single);

@@ -10,6 +10,7 @@
 // Ends with `N passed, N failed`, counted in sequences, or at the first mismatch.
 #include "tests/harness/model_judge.hpp"
 #include "tests/harness/model_sequence.hpp"
+#include "tests/harness/settings.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -20,30 +21,16 @@ namespace {
 
 constexpr unsigned sequence_ops = 1000;
 
-uint64_t number_from(const char *variable, uint64_t otherwise)
-{
-	const char *text = getenv(variable);
-	if (text == nullptr || *text == '\0')
-		return otherwise;
-	char *end = nullptr;
-	const uint64_t number = strtoull(text, &end, 0);
-	if (*end != '\0') {
-		fprintf(stderr, "model: %s is not a number: %s\n", variable, text);
-		exit(2);
-	}
-	return number;
-}
-
 } // namespace
 
 int main()
 {
 	using clock = std::chrono::steady_clock;
 	// Short, so that it is easily typed.
-	const uint64_t seed = number_from("SEED", std::random_device()() % 1'000'000'000);
-	const uint64_t seconds = number_from("STRESS_SECONDS", 0);
+	const uint64_t seed = harness::number_from("SEED", std::random_device()() % 1'000'000'000);
+	const uint64_t seconds = harness::number_from("STRESS_SECONDS", 0);
 	const bool by_time = seconds > 0 && getenv("OPS") == nullptr;
-	const uint64_t ops = by_time ? UINT64_MAX : number_from("OPS", 100'000);
+	const uint64_t ops = by_time ? UINT64_MAX : harness::number_from("OPS", 100'000);
 	const auto end = clock::now() + std::chrono::seconds(seconds);
 	printf("model: seed %llu (SEED=%llu repeats this run)\n", static_cast<unsigned long long>(seed),
 	       static_cast<unsigned long long>(seed));

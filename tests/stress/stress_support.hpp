@@ -5,27 +5,14 @@
 // No state of its own.
 #pragma once
 
+#include "tests/harness/settings.hpp"
+
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
 
 namespace stress {
 
-/// A number from the environment.
-inline uint64_t number_from(const char *variable, uint64_t otherwise)
-{
-	const char *text = getenv(variable);
-	if (text == nullptr || *text == '\0')
-		return otherwise;
-	char *end = nullptr;
-	const uint64_t number = strtoull(text, &end, 0);
-	if (*end != '\0') {
-		fprintf(stderr, "stress: %s is not a number: %s\n", variable, text);
-		exit(2);
-	}
-	return number;
-}
+using harness::number_from;
 
 inline uint64_t now_ns()
 {
