@@ -273,7 +273,9 @@ int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int count, unsign
  * @pool: the pool that it came from.
  *
  * While the reserve is not full, any freed element goes there, and sleepers
- * are woken; else to free_fn (PAR-21, PAR-24).
+ * are woken; else to free_fn (PAR-21, PAR-24). Whether it is an element of
+ * this pool is not looked at, as in the kernel: what is not damages the pool.
+ * The debug option "track" finds it, for any backing.
  *
  * Context: sleeps only if free_fn does. A signal handler may call it, whatever
  * it interrupted, on pools with ready-made backings or where free_fn may be
