@@ -19,8 +19,12 @@
 #ifndef MEMPOOL_MEMPOOL_HPP
 #define MEMPOOL_MEMPOOL_HPP
 
+#if __cplusplus < 202002L
+#error "mempool/mempool.hpp wants C++20: compile with -std=c++20"
+#else
 #include <mempool/mempool-bulk.hpp>
 #include <mempool/mempool-pmr.hpp>
 #include <mempool/mempool-pool.hpp>
+#endif
 
 #endif /* MEMPOOL_MEMPOOL_HPP */

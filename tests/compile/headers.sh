@@ -27,4 +27,10 @@ for header in mempool/*.h mempool/*.hpp mempool/linux/*.h; do
 		try c++ c++20 "$compiler" "$header"
 	done
 done
+
+# An older C++ is told what is wrong, and nothing else.
+for compiler in $(compilers "$CXX" g++ clang++); do
+	said=$("$compiler" -x c++ -std=c++17 -I. -fsyntax-only mempool/mempool.hpp 2>&1) && fail "C++17 is no error with $compiler"
+	[ "$(grep -c 'error:' <<<"$said")" -eq 1 ] && grep -q 'compile with -std=c++20' <<<"$said" || fail "C++17 with $compiler: $said"
+done
 echo "$count compilations"
