@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -60,6 +61,8 @@ std::string find_logd(const std::string &wanted)
 	if (!wanted.empty()) {
 		if (access(wanted.c_str(), X_OK) != 0)
 			throw failure(with_errno("--logd " + wanted, errno), 2);
+		if (std::filesystem::is_directory(wanted))
+			throw failure(with_errno("--logd " + wanted, EISDIR), 2);
 		return wanted;
 	}
 	char self[4096];

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace demo {
 namespace {
@@ -27,6 +28,8 @@ void prepare_keep(const std::string &keep)
 		throw failure("--keep " + keep + ": " + error.message(), 2);
 	if (!empty)
 		throw failure("--keep " + keep + ": the folder is not empty", 2);
+	if (access(keep.c_str(), W_OK | X_OK) != 0)
+		throw failure(with_errno("--keep " + keep, errno), 2);
 }
 
 /// What is wrong with the folder for temporary files, and what to do.

@@ -5,9 +5,11 @@
 #include "tools/demo.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #ifndef MEMPOOL_VERSION
@@ -18,12 +20,19 @@ namespace {
 
 constexpr int usage_error = 2;
 
+/// A name that a script forgot to fill in is not the same as none.
+std::string refuse_empty(const std::string &value)
+{
+	return value.empty() ? "the name is empty" : "";
+}
+
 void add_demo(CLI::App &app, demo::options &wanted)
 {
 	CLI::App *demo = app.add_subcommand(
 		"demo", "Run a real daemon twice while its memory runs out: with malloc, and with a mempool");
 	demo->add_option("--input", wanted.input, "Log lines to send (default: this machine's own logs)")
-		->type_name("FILE");
+		->type_name("FILE")
+		->check(refuse_empty);
 	demo->add_option("--messages", wanted.messages, "How many messages to send")
 		->capture_default_str()
 		->type_name("N")
@@ -36,11 +45,13 @@ void add_demo(CLI::App &app, demo::options &wanted)
 		->capture_default_str()
 		->type_name("N")
 		->check(CLI::Range(1U, 32768U));
-	demo->add_flag("--json", wanted.json, "Print the figures as one JSON object");
+	demo->add_flag("--json", wanted.json, "Print the figures as one JSON object")->disable_flag_override();
 	demo->add_option("--keep", wanted.keep, "Leave what was written in this folder, which must be empty or new")
-		->type_name("DIR");
+		->type_name("DIR")
+		->check(refuse_empty);
 	demo->add_option("--logd", wanted.logd, "The daemon to run (default: the one that came with this command)")
-		->type_name("FILE");
+		->type_name("FILE")
+		->check(refuse_empty);
 }
 
 std::string message(const CLI::App *, const CLI::Error &e)
@@ -58,6 +69,19 @@ void check_command(const CLI::App &app)
 				       CLI::ExitCodes::ExtrasError);
 	if (app.get_subcommands().empty())
 		throw CLI::RequiredError("a command is needed", CLI::ExitCodes::RequiredError);
+	for (const CLI::App *command : app.get_subcommands())
+		if (command->count() > 1)
+			throw CLI::ExtrasError("the command is given twice", CLI::ExitCodes::ExtrasError);
+}
+
+/// After a wrong command line, or --help and --version, whose text standard output must take.
+int leave(const CLI::App &app, const CLI::ParseError &e)
+{
+	if (app.exit(e) != 0)
+		return usage_error;
+	if (!std::cout.flush())
+		throw std::system_error(errno, std::generic_category(), "standard output");
+	return 0;
 }
 
 int run(int argc, char **argv)
@@ -72,7 +96,7 @@ int run(int argc, char **argv)
 		app.parse(argc, argv);
 		check_command(app);
 	} catch (const CLI::ParseError &e) {
-		return app.exit(e) == 0 ? 0 : usage_error;
+		return leave(app, e);
 	}
 	return demo::run(demo_wanted);
 }

@@ -176,6 +176,12 @@ test_failures()
 	"$mempool" demo --input "$scratch/input" --messages 300 >/dev/full 2>"$scratch/err" || status=$?
 	[ "$status" -eq 1 ] || fail "a report that cannot be written: status $status"
 	says 'the report cannot be written: No space left on device'
+	for option in --help --version; do
+		status=0
+		"$mempool" "$option" >/dev/full 2>"$scratch/err" || status=$?
+		[ "$status" -eq 1 ] || fail "$option to a full disk: status $status"
+		says 'mempool: standard output: No space left on device'
+	done
 }
 
 test_interrupt()
@@ -225,7 +231,17 @@ test_refusals()
 	refused "$scratch: Is a directory" demo --input "$scratch"
 	refused '/dev/null: there is no line in it' demo --input /dev/null
 	refused '/nowhere/logd: No such file' demo --logd /nowhere/logd
+	refused '/: Is a directory' demo --logd /
 	refused '/dev/null/x: ' demo --keep /dev/null/x
+	if [ "$(id -u)" -ne 0 ]; then
+		mkdir -m 555 "$scratch/closed"
+		refused 'closed: Permission denied' demo --keep "$scratch/closed"
+	fi
+	for option in --input --keep --logd; do
+		refused "$option: the name is empty" demo "$option" ''
+	done
+	refused 'json' demo --json=7
+	refused 'the command is given twice' demo demo
 	"$mempool" --version | grep -qE '^mempool [0-9]+\.[0-9]+\.[0-9]+$' || fail "--version says $("$mempool" --version)"
 	"$mempool" --help | grep -q demo || fail "--help does not help"
 	"$mempool" demo --help | grep -q -- --senders || fail "demo --help does not help"
