@@ -31,6 +31,8 @@ namespace {
 			else if (sleeps.sleep(1) == waiting::end::deadline)
 				error = ETIMEDOUT;
 			if (error != 0) {
+				if (void *entry = take_last_entry(pool, control))
+					return element_of(pool, control, entry);
 				control.counters.add(count_failures);
 				errno = error;
 				return nullptr;
@@ -41,7 +43,7 @@ namespace {
 			return element;
 		}
 		control.counters.add(count_backing_failures);
-		if (void *entry = control.reserve.store().take())
+		if (void *entry = take_entry(pool, control))
 			return element_of(pool, control, entry);
 	}
 }
@@ -51,7 +53,7 @@ namespace {
 				   const char *caller)
 {
 	control.counters.add(count_backing_failures);
-	if (void *entry = control.reserve.store().take())
+	if (void *entry = take_entry(pool, control))
 		return element_of(pool, control, entry);
 	return alloc_patiently(pool, control, full, deadline_ns, caller);
 }
@@ -133,7 +135,9 @@ extern "C" void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t
 extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 {
 	mempool_control &control = control_of(pool, "mempool_alloc_preallocated");
-	void *entry = control.reserve.store().take();
+	void *entry = take_entry(*pool, control);
+	if (entry == nullptr)
+		entry = take_last_entry(*pool, control);
 	if (entry == nullptr) {
 		control.counters.add(count_failures);
 		errno = ENOMEM;

@@ -44,8 +44,11 @@ int ask_backing(mempool_t &pool, mempool_control &control, slot_span elems, int 
 /// All that is missing from the reserve, or nothing.
 bool ask_reserve(mempool_t &pool, mempool_control &control, slot_span elems, int missing)
 {
-	if (!control.reserve.take_into_gaps(elems.data(), static_cast<int>(elems.size()), missing))
+	if (!control.reserve.take_into_gaps(elems.data(), static_cast<int>(elems.size()), missing)) {
+		control.watchers.note_given(pool); // it may have put back what others did not find
 		return false;
+	}
+	control.watchers.note_taken(pool);
 	// The marks of poisoned entries tell which slots these are.
 	for (void *&slot : elems)
 		slot = element_of(pool, control, slot);
@@ -96,7 +99,7 @@ void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int 
 }
 
 /// mempool_free_bulk() where each element must be looked at on its way.
-unsigned free_each(const mempool_t &pool, mempool_control &control, slot_span elems)
+unsigned free_each(mempool_t &pool, mempool_control &control, slot_span elems)
 {
 	unsigned taken = 0;
 	unsigned refused = 0; // double and foreign frees: reported, and kept from everybody
@@ -104,7 +107,7 @@ unsigned free_each(const mempool_t &pool, mempool_control &control, slot_span el
 		void *element = elems[taken];
 		if (!note_free(pool, control, element)) {
 			refused++;
-		} else if (!control.reserve.give(entry_for(control, element))) {
+		} else if (!give_entry(pool, control, entry_for(control, element))) {
 			break; // others were faster: it stays with the caller
 		}
 	}
@@ -155,5 +158,8 @@ extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigne
 	if (watch::watching()) [[unlikely]]
 		return free_each(*pool, control, {elems, count});
 	const int wanted = static_cast<int>(std::min<unsigned>(count, INT_MAX));
-	return static_cast<unsigned>(control.reserve.give_many(elems, wanted));
+	const int given = control.reserve.give_many(elems, wanted);
+	if (given > 0)
+		control.watchers.note_given(*pool);
+	return static_cast<unsigned>(given);
 }

@@ -12,6 +12,7 @@
 
 #include "mempool/backing/cache.hpp"
 #include "mempool/backing/ready_made.hpp"
+#include "mempool/core/pressure.hpp"
 #include "mempool/mempool.h"
 #include "mempool/watch/registry.hpp"
 #include "mempool/watch/tracker.hpp"
@@ -46,6 +47,7 @@ struct mempool_control {
 	using counters_t = mp::base::striped_counters<mp::core::field_count>;
 
 	mp::core::pool_reserve reserve;
+	mp::core::pressure watchers;
 	// What mempool_t has in `ready` and `takes_back` where the pool has its cache
 	// to itself, for one that shares it, and so counts what it takes and gives.
 	mp::backing::sheaves *shared_ready;

@@ -43,6 +43,7 @@ void thaw_in_child(void *object)
 	mempool_control &control = *pool.control;
 	control.tracker.thaw_in_child();
 	control.reserve.thaw_in_child();
+	control.watchers.thaw_in_child();
 	// A resize of the parent ends here, wherever it was. It is not waited for:
 	// it may be in the backing for as long as it takes.
 	control.resize_lock.reset_in_child();
@@ -147,6 +148,7 @@ mempool_control *make_control(const request &r)
 
 void free_control(mempool_control *control)
 {
+	control->watchers.close();
 	control->sole.release();
 	control->tracker.destroy();
 	reserve::memory_block block;

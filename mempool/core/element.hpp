@@ -40,6 +40,34 @@ inline void *element_of(const mempool_t &pool, const mempool_control &control, v
 	return look ? checked_element_of(pool, control, entry) : entry;
 }
 
+/// An entry from the reserve; nullptr when that is empty.
+inline void *take_entry(mempool_t &pool, mempool_control &control)
+{
+	void *entry = control.reserve.store().take();
+	if (entry != nullptr)
+		control.watchers.note_taken(pool);
+	return entry;
+}
+
+/// For an allocation that is about to fail: with an eventfd somebody will wait
+/// for the next element, which may have come since the reserve was found empty.
+inline void *take_last_entry(mempool_t &pool, mempool_control &control)
+{
+	if (!control.watchers.has_eventfd()) [[likely]]
+		return nullptr;
+	control.watchers.want();
+	return take_entry(pool, control);
+}
+
+/// An entry goes into the reserve; false when that is full.
+inline bool give_entry(mempool_t &pool, mempool_control &control, void *entry)
+{
+	if (!control.reserve.give(entry))
+		return false;
+	control.watchers.note_given(pool);
+	return true;
+}
+
 /// For pools that track: an element goes out to the caller.
 inline void note_alloc(mempool_control &control, const void *element)
 {

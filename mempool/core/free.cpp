@@ -10,11 +10,11 @@ namespace mp::core {
 namespace {
 
 /// Refill first: any element will do (PAR-21). False when others filled it meanwhile.
-[[gnu::noinline]] bool give_to_reserve(mempool_control &control, void *element)
+[[gnu::noinline]] bool give_to_reserve(mempool_t &pool, mempool_control &control, void *element)
 {
 	if (watch::debug_on(MEMPOOL_DEBUG_POISON) && !control.reserve.has_room()) [[unlikely]]
 		return false; // not poisoned for nothing: the backing may rely on what is in it
-	return control.reserve.give(entry_for(control, element));
+	return give_entry(pool, control, entry_for(control, element));
 }
 
 [[gnu::noinline]] void free_ready_made(mempool_t &pool, mempool_control &control, void *element)
@@ -33,7 +33,7 @@ namespace {
 	mempool_control &control = control_of(pool, "mempool_free");
 	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
 		return;
-	if (control.reserve.wants() && give_to_reserve(control, element))
+	if (control.reserve.wants() && give_to_reserve(*pool, control, element))
 		return;
 	control.counters.add(count_frees);
 	if (control.backing == backing::backing_kind::users_own)

@@ -50,7 +50,7 @@ void top_up(mempool_t &pool, mempool_control &control)
 		void *element = alloc_from_backing(pool, control, GFP_KERNEL);
 		if (element == nullptr)
 			break;
-		if (!control.reserve.give(entry_for(control, element))) {
+		if (!give_entry(pool, control, entry_for(control, element))) {
 			// frees were faster; or it is not a pointer that a store can hold
 			free_to_backing(pool, control, element);
 			break;
@@ -81,10 +81,12 @@ extern "C" int mempool_resize(mempool_t *pool, int new_min_nr)
 	const std::lock_guard guard(control.resize_lock);
 	if (new_min_nr <= min_nr_of(*pool)) {
 		shrink(*pool, control, new_min_nr);
+		control.watchers.note_given(*pool); // it may be full now
 		return 0;
 	}
 	if (!raise_target(*pool, control, new_min_nr))
 		return -ENOMEM;
+	control.watchers.note_taken(*pool); // it may be full no longer
 	top_up(*pool, control);
 	return 0;
 }
