@@ -31,7 +31,12 @@ typedef unsigned int slab_flags_t;
 #define SLAB_STORE_USER ((slab_flags_t)0x0008u)         /* keep who allocated and who freed */
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0010u)      /* align objects to cache lines */
 #define SLAB_PANIC ((slab_flags_t)0x0020u)              /* abort when the cache cannot be created */
-/* 0x0040 is kept for SLAB_TYPESAFE_BY_RCU, which a later version brings. */
+/*
+ * Slabs go back to the page layer only after a grace period of RCU (liburcu-bp):
+ * a reader may look at an object that was freed. It finds an object of this cache,
+ * perhaps another one already. See mempool-rcu.h.
+ */
+#define SLAB_TYPESAFE_BY_RCU ((slab_flags_t)0x0040u)
 
 /** PAGE_SHIFT, PAGE_SIZE - the unit of the page functions: 4096 bytes on every machine. */
 #ifndef PAGE_SHIFT

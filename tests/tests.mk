@@ -33,7 +33,7 @@ $(BUILD)/obj/tests/%.o: FLAGS = $(if $(filter %.cpp,$<),-std=c++20 -DMP_DEBUG=$(
 
 $(BUILD)/tests/check-suite: $(CHECK_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
 	@mkdir -p $(@D)
-	$(call quiet,LINK) $(CC) $(LINK_FLAGS) -o $@ $(CHECK_OBJ) -L$(BUILD) -lmempool $(CHECK_LIBS) -lpthread -Wl,-rpath,'$$ORIGIN/..'
+	$(call quiet,LINK) $(CC) $(LINK_FLAGS) -o $@ $(CHECK_OBJ) -L$(BUILD) -lmempool $(CHECK_LIBS) $(URCU_LIBS) -lpthread -Wl,-rpath,'$$ORIGIN/..'
 
 # A line "// link: FLAGS" in a unit test adds FLAGS, such as -Wl,--wrap=mmap.
 $(BUILD)/tests/cmocka/%: $(BUILD)/obj/tests/cmocka/%.o $(CMOCKA_HELP) $(BUILD)/libmempool.a $(BUILD)/tests.stamp

@@ -113,11 +113,22 @@ slab *detach_empty(kmem_cache &cache, unsigned keep)
 	return chain;
 }
 
+void free_slab(deferred_free &item)
+{
+	auto *s = reinterpret_cast<slab *>(reinterpret_cast<char *>(&item) - offsetof(slab, later));
+	pages_free(s->block, s->cache->layout.order);
+}
+constexpr deferred_op slab_op = {free_slab};
+
 void free_chain(kmem_cache &cache, slab *chain)
 {
+	const bool readers = (cache.flags & SLAB_TYPESAFE_BY_RCU) != 0;
 	while (chain != nullptr) {
 		slab *next = chain->next;
-		pages_free(chain->block, cache.layout.order);
+		if (readers)
+			defer_free(chain->later, slab_op);
+		else
+			pages_free(chain->block, cache.layout.order);
 		chain = next;
 	}
 }

@@ -134,7 +134,10 @@ kmem_cache *create_cache(const char *name, unsigned size_bytes, unsigned align_b
 			 void (*ctor)(void *))
 {
 	slot_layout layout;
-	const slab_flags_t with_debug = flags | flags_from_debug();
+	// Readers may look at free objects, whose bytes must stay what they were.
+	const slab_flags_t never = (flags & SLAB_TYPESAFE_BY_RCU) != 0 ? SLAB_POISON : 0;
+	const slab_flags_t with_debug = (flags | flags_from_debug()) & ~never;
+	flags &= ~never;
 	if (make_layout(layout, size_bytes, align_bytes, with_debug, ctor != nullptr))
 		return build_cache(name, layout, with_debug, ctor, true);
 	if (make_layout(layout, size_bytes, align_bytes, flags, ctor != nullptr))
@@ -181,6 +184,8 @@ extern "C" void kmem_cache_destroy(struct kmem_cache *s)
 	watch::registry_remove(s->registered);
 	s->sheaves.destroy();
 	kmem_cache_shrink(s);
+	if ((s->flags & SLAB_TYPESAFE_BY_RCU) != 0)
+		rcu_free_barrier(); // its slabs know the cache
 
 	size_t live = 0;
 	for (const unsigned i : {kmem_cache::partial, kmem_cache::full})

@@ -67,7 +67,8 @@ bool make_layout(slot_layout &layout, unsigned size_bytes, unsigned align_bytes,
 	const unsigned align = effective_align(size_bytes, align_bytes, flags);
 	const bool zones = (flags & SLAB_RED_ZONE) != 0;
 	// A link in an object that is smaller would lie on its red zone.
-	const bool link_outside = has_ctor || (flags & SLAB_POISON) != 0 || (zones && size_bytes < sizeof(void *));
+	const bool link_outside = has_ctor || (flags & (SLAB_POISON | SLAB_TYPESAFE_BY_RCU)) != 0 ||
+				  (zones && size_bytes < sizeof(void *));
 
 	layout = {};
 	layout.object_bytes = size_bytes;

@@ -6,7 +6,7 @@
 //
 // Only the object is there in a plain cache; the link of free slots then lies
 // in the object itself. It lies outside where a free object's bytes must stay
-// as they are: with a constructor, and with poison.
+// as they are: with a constructor, with poison, and where readers may look at it (SLAB_TYPESAFE_BY_RCU).
 #pragma once
 
 #include "mempool/slab.h"
@@ -21,7 +21,8 @@ namespace mp::backing {
 
 inline constexpr slab_flags_t slab_debug_flags =
 	SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
-inline constexpr slab_flags_t slab_known_flags = slab_debug_flags | SLAB_HWCACHE_ALIGN | SLAB_PANIC;
+inline constexpr slab_flags_t slab_known_flags =
+	slab_debug_flags | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU;
 
 /// What a debugging cache keeps with each object.
 struct object_record {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "mempool/backing/pages.hpp"
+#include "mempool/backing/rcu_free.hpp"
 
 struct kmem_cache;
 
@@ -19,8 +20,11 @@ struct slab {
 	slab *next;
 	slab *previous;
 	char *block;
-	void *first_free; // object; the link lies at the layout's link_offset
-	uint32_t carved;  // slots that were ever used; the rest is untouched
+	union {
+		void *first_free;    // object; the link lies at the layout's link_offset
+		deferred_free later; // once it is off the cache's lists, and waits for readers
+	};
+	uint32_t carved; // slots that were ever used; the rest is untouched
 	uint32_t in_use;
 	uint32_t list_index; // which of the cache's lists it is on
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // create.cpp - the beginning and the end of a pool (PAR-1 to PAR-7). See mempool.h.
+#include "mempool/backing/rcu_free.hpp"
 #include "mempool/core/element.hpp"
 #include "mempool/watch/context.hpp"
 
@@ -142,6 +143,9 @@ mempool_control *make_control(const request &r)
 	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
 	control->backing = backing != nullptr ? backing->kind : backing::backing_kind::users_own;
 	control->element_bytes = backing != nullptr ? backing->element_bytes(r.pool_data) : r.attr.element_size;
+	if (control->backing == backing::backing_kind::slab &&
+	    (static_cast<kmem_cache *>(r.pool_data)->flags & SLAB_TYPESAFE_BY_RCU) != 0)
+		control->element_bytes = 0; // no poison: readers may look at what lies in the reserve
 	choose_name(*control, r.attr.name);
 	return control;
 }
@@ -350,6 +354,8 @@ extern "C" void mempool_exit(mempool_t *pool)
 	if (pool == nullptr || !mempool_initialized(pool))
 		return;
 	mempool_control *control = pool->control;
+	if (control->has_deferred.load(std::memory_order_relaxed))
+		backing::rcu_free_barrier();
 	watch::registry_remove(control->registered);
 	report_leaks(*pool, *control);
 	drain(*pool, *control);

@@ -162,10 +162,18 @@ static atomic_uintptr_t handed[4];
 static atomic_int rounds_left;
 static atomic_bool stop;
 
+static uintptr_t to_hand; /* goes to the givers in the middle of the next allocation, ... */
+static int delay;         /* ... which then takes a little longer, by so many turns of a loop */
+
 static void *few_alloc(gfp_t mask, void *data)
 {
 	(void)mask;
 	(void)data;
+	if (to_hand) {
+		atomic_store(&handed[0], to_hand);
+		to_hand = 0;
+		for (volatile int i = 0; i < delay; i++) {}
+	}
 	return elements_made < LENGTH(elements) ? elements[elements_made++] : NULL;
 }
 
@@ -216,26 +224,26 @@ static int new_epoll(uint32_t events)
 	return epoll;
 }
 
+/* Frees fall on each moment between the backing's NULL and the call's end. */
 START_TEST(eventfd_loses_no_wake_up)
 {
-	struct worker givers[2];
+	struct worker giver;
 	int epoll;
 
 	few_pool(1);
 	epoll = new_epoll(EPOLLIN);
 	atomic_store(&rounds_left, scale(ROUNDS));
-	for (int i = 0; i < LENGTH(givers); i++)
-		worker_start(&givers[i], give_back, NULL);
+	worker_start(&giver, give_back, NULL);
 	while (atomic_fetch_sub(&rounds_left, 1) > 0) {
 		void *element = wait_for_element(epoll, true);
 
 		ck_assert_msg(element != NULL, "no signal, with %d rounds left, level %d", atomic_load(&rounds_left),
 			      mempool_curr_nr(&pool));
-		atomic_store(&handed[0], (uintptr_t)element);
+		to_hand = (uintptr_t)element;
+		delay = (delay + 1) % 128;
 	}
 	atomic_store(&stop, true);
-	for (int i = 0; i < LENGTH(givers); i++)
-		worker_join(&givers[i]);
+	worker_join(&giver);
 	close(epoll);
 }
 END_TEST

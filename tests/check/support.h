@@ -49,6 +49,7 @@ TCase *fork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);
 TCase *pressure_tests(void);
+TCase *rcu_tests(void);
 
 /* new_case() - a test case with reports captured before each test, none unexpected after it, and a long timeout. */
 TCase *new_case(const char *name);

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: MIT
+/* rcu.c - frees that wait for readers, and slabs that do (PAR-31, PAR-32). */
+#include "support.h"
+
+#include <errno.h>
+#include <mempool/mempool-rcu.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <urcu/urcu-bp.h>
+
+struct entry {
+	char text[80];
+	struct mempool_rcu_head rcu;
+};
+
+static struct kmem_cache *cache;
+
+static void set_up_cache(void)
+{
+	cache = kmem_cache_create("rcu", sizeof(struct entry), 0, 0, NULL);
+	ck_assert_ptr_nonnull(cache);
+}
+
+static struct entry *new_entry(void)
+{
+	struct entry *e = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	ck_assert_ptr_nonnull(e);
+	memset(e->text, 'e', sizeof(e->text));
+	return e;
+}
+
+static uint64_t live_objects(struct kmem_cache *s)
+{
+	struct kmem_cache_statistics st = {.size = sizeof(st)};
+
+	kmem_cache_stats(s, &st);
+	return st.objects;
+}
+
+/* ---- a reader, in its section until it is told to end it ---- */
+
+static struct {
+	struct worker worker;
+	atomic_bool inside;
+	atomic_bool may_end;
+	atomic_bool ended;
+	void (*at_end)(void);
+} reader;
+
+static void read_until_told(void *unused)
+{
+	(void)unused;
+	urcu_bp_read_lock();
+	atomic_store(&reader.inside, true);
+	while (!atomic_load(&reader.may_end))
+		sched_yield();
+	if (reader.at_end)
+		reader.at_end();
+	atomic_store(&reader.ended, true);
+	urcu_bp_read_unlock();
+}
+
+static void start_reader(void (*at_end)(void))
+{
+	on_all_cpus();
+	reader.at_end = at_end;
+	worker_start(&reader.worker, read_until_told, NULL);
+	WAIT_FOR(atomic_load(&reader.inside));
+}
+
+/* Lets the reader go, but gives those who should wait for it the time to fail to. */
+static void end_reader_later(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 2000; i++)
+		sched_yield();
+	atomic_store(&reader.may_end, true);
+}
+
+/* ---- kfree_rcu ---- */
+
+static struct entry *seen;
+
+static void entry_is_whole(void)
+{
+	ck_assert_uint_eq(same_bytes(seen->text, sizeof(seen->text), 'e'), sizeof(seen->text));
+}
+
+START_TEST(par_32_kfree_rcu_waits_for_readers)
+{
+	struct worker helper;
+
+	set_up_cache();
+	seen = new_entry();
+	start_reader(entry_is_whole);
+	kfree_rcu(seen, rcu);
+	/* Were it free, it would be the next to be handed out, and overwritten. */
+	memset(kmem_cache_alloc(cache, GFP_KERNEL), 'x', sizeof(struct entry));
+	ck_assert_uint_eq(live_objects(cache), 2);
+	worker_start(&helper, end_reader_later, NULL);
+	mempool_rcu_barrier();
+	ck_assert(atomic_load(&reader.ended));
+	ck_assert_uint_eq(live_objects(cache), 1);
+	worker_join(&helper);
+	worker_join(&reader.worker);
+}
+END_TEST
+
+START_TEST(par_32_kfree_rcu_frees_by_itself)
+{
+	struct entry *none = NULL;
+
+	set_up_cache();
+	for (int i = 0; i < 1000; i++) {
+		struct entry *e = new_entry();
+
+		errno = 4711;
+		kfree_rcu(e, rcu);
+		ck_assert_int_eq(errno, 4711);
+	}
+	kfree_rcu(none, rcu);
+	WAIT_FOR(live_objects(cache) == 0);
+	for (int i = 0; i < 3; i++) { /* and again, after it slept */
+		kfree_rcu(new_entry(), rcu);
+		WAIT_FOR(live_objects(cache) == 0);
+	}
+	kmem_cache_destroy(cache);
+}
+END_TEST
+
+/* Memory of every kind, and a head of two pointers, as liburcu's is. */
+START_TEST(par_32_kfree_rcu_takes_what_kvfree_takes)
+{
+	struct large {
+		struct {
+			void *next;
+			void (*func)(void *);
+		} rcu;
+		char text[8 << 20];
+	} *large = kvmalloc(sizeof(*large), GFP_KERNEL);
+	struct page {
+		void *head[2];
+		char text[40000];
+	} *page = kmalloc(sizeof(*page), GFP_KERNEL);
+
+	kfree_rcu(large, rcu);
+	kfree_rcu(page, head);
+	mempool_rcu_barrier();
+	mempool_kfree_rcu((char *)&large + 1, &large);
+	expect_report(MEMPOOL_REPORT_BUG, "is not aligned");
+}
+END_TEST
+
+START_TEST(par_32_kfree_rcu_mightsleep_waits_for_readers)
+{
+	struct worker helper;
+
+	set_up_cache();
+	seen = new_entry();
+	start_reader(entry_is_whole);
+	worker_start(&helper, end_reader_later, NULL);
+	kfree_rcu_mightsleep(seen);
+	ck_assert(atomic_load(&reader.ended));
+	ck_assert_uint_eq(live_objects(cache), 0);
+	kfree_rcu_mightsleep(NULL);
+	worker_join(&helper);
+	worker_join(&reader.worker);
+}
+END_TEST
+
+static void free_in_handler(int number)
+{
+	(void)number;
+	kfree_rcu(seen, rcu);
+}
+
+START_TEST(par_32_kfree_rcu_in_a_signal_handler)
+{
+	set_up_cache();
+	seen = new_entry();
+	signal(SIGUSR1, free_in_handler);
+	raise(SIGUSR1);
+	mempool_rcu_barrier();
+	ck_assert_uint_eq(live_objects(cache), 0);
+}
+END_TEST
+
+static atomic_bool stop;
+
+static void hammer(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < scale(20000); i++)
+		kfree_rcu(new_entry(), rcu);
+}
+
+static void read_often(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&stop)) {
+		urcu_bp_read_lock();
+		sched_yield();
+		urcu_bp_read_unlock();
+	}
+}
+
+START_TEST(par_32_kfree_rcu_from_many_threads)
+{
+	struct worker workers[3];
+	struct worker reading;
+
+	set_up_cache();
+	on_all_cpus();
+	worker_start(&reading, read_often, NULL);
+	for (int i = 0; i < LENGTH(workers); i++)
+		worker_start(&workers[i], hammer, NULL);
+	for (int i = 0; i < 10; i++)
+		mempool_rcu_barrier();
+	for (int i = 0; i < LENGTH(workers); i++)
+		worker_join(&workers[i]);
+	mempool_rcu_barrier();
+	ck_assert_uint_eq(live_objects(cache), 0);
+	atomic_store(&stop, true);
+	worker_join(&reading);
+	kmem_cache_destroy(cache);
+}
+END_TEST
+
+/* ---- without the library's thread, and in forked children ---- */
+
+static void queue_entries(int count)
+{
+	for (int i = 0; i < count; i++)
+		kfree_rcu(new_entry(), rcu);
+}
+
+static void *nothing(void *unused)
+{
+	return unused;
+}
+
+static bool can_start_threads(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, nothing, NULL))
+		return false;
+	pthread_join(thread, NULL);
+	return true;
+}
+
+static int barrier_frees(void *unused)
+{
+	(void)unused;
+	mempool_rcu_barrier();
+	return (int)live_objects(cache);
+}
+
+static int no_thread_at_all(void *unused)
+{
+	struct child_result grandchild;
+	struct rlimit limit;
+
+	(void)unused;
+	getrlimit(RLIMIT_AS, &limit);
+	kmem_cache_free(cache, new_entry());
+	if (!limit_address_space(5 << 20))
+		return 0;
+	if (can_start_threads())
+		return 1;
+	queue_entries(10);
+	if (live_objects(cache) != 10)
+		return 2;
+	child_run(&grandchild, barrier_frees, NULL); /* its copy */
+	ck_assert_exited(&grandchild, 0);
+	if (live_objects(cache) != 10)
+		return 3;
+	mempool_rcu_barrier();
+	if (live_objects(cache) != 0)
+		return 4;
+	queue_entries(10);
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	queue_entries(1); /* tries again */
+	WAIT_FOR(live_objects(cache) == 0);
+	return 0;
+}
+
+START_TEST(par_32_without_a_thread_nothing_is_lost)
+{
+	struct child_result child;
+
+	set_up_cache();
+	child_run(&child, no_thread_at_all, NULL);
+	ck_assert_exited(&child, 0);
+}
+END_TEST
+
+static int child_starts_anew(void *unused)
+{
+	(void)unused;
+	queue_entries(5);
+	WAIT_FOR(live_objects(cache) == 0);
+	queue_entries(5);
+	return barrier_frees(NULL);
+}
+
+START_TEST(par_32_a_child_has_a_thread_of_its_own)
+{
+	struct child_result child;
+
+	set_up_cache();
+	queue_entries(5);
+	WAIT_FOR(live_objects(cache) == 0);
+	child_run(&child, child_starts_anew, NULL);
+	ck_assert_exited(&child, 0);
+	queue_entries(5);
+	WAIT_FOR(live_objects(cache) == 0);
+}
+END_TEST
+
+/* ---- mempool_free_rcu ---- */
+
+static mempool_t pool;
+static char elements[2][256];
+static int elements_made;
+static atomic_int came_back;
+static atomic_int too_early;
+
+static void *alloc_one(gfp_t mask, void *data)
+{
+	(void)mask;
+	(void)data;
+	return elements_made < LENGTH(elements) ? elements[elements_made++] : NULL;
+}
+
+static void take_back(void *element, void *data)
+{
+	(void)element;
+	(void)data;
+	atomic_fetch_add(&came_back, 1);
+	if (!atomic_load(&reader.ended))
+		atomic_fetch_add(&too_early, 1);
+}
+
+START_TEST(free_rcu_gives_an_element_back_after_its_readers)
+{
+	struct worker helper;
+	struct entry *e;
+
+	ck_assert_int_eq(mempool_init(&pool, 1, alloc_one, take_back, NULL), 0);
+	e = mempool_alloc(&pool, GFP_KERNEL);
+	start_reader(NULL);
+	mempool_free_rcu(e, &pool, &e->rcu);
+	mempool_free_rcu(NULL, &pool, NULL);
+	worker_start(&helper, end_reader_later, NULL);
+	mempool_exit(&pool); /* waits for it */
+	ck_assert_int_eq(atomic_load(&came_back), 2);
+	ck_assert_int_eq(atomic_load(&too_early), 0);
+	worker_join(&helper);
+	worker_join(&reader.worker);
+}
+END_TEST
+
+START_TEST(free_rcu_serves_sleepers)
+{
+	struct sleeper s = {0};
+	struct entry *e;
+
+	ck_assert_int_eq(mempool_init(&pool, 1, alloc_one, take_back, NULL), 0);
+	ck_assert_ptr_nonnull(mempool_alloc(&pool, GFP_KERNEL));
+	e = mempool_alloc(&pool, GFP_KERNEL);
+	sleeper_start(&s, &pool);
+	wait_for_waiters(&pool, 1);
+	mempool_free_rcu(e, &pool, &e->rcu);
+	sleeper_join(&s);
+	ck_assert_ptr_eq(s.element, e);
+}
+END_TEST
+
+/* ---- SLAB_TYPESAFE_BY_RCU ---- */
+
+#define MANY 4000
+#define BIG 4096
+
+static char *many[MANY];
+
+static void look_at_many(void)
+{
+	for (int i = 0; i < MANY; i++)
+		ck_assert_uint_eq(same_bytes(many[i], BIG, i & 0xff), BIG);
+}
+
+static void fill_cache(slab_flags_t flags)
+{
+	cache = kmem_cache_create("typesafe", BIG, 0, flags, NULL);
+	ck_assert_ptr_nonnull(cache);
+	for (int i = 0; i < MANY; i++) {
+		many[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		memset(many[i], i & 0xff, BIG);
+	}
+}
+
+static int unmapped_objects(void)
+{
+	unsigned char there[2];
+	int count = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		char *page = (char *)((uintptr_t)many[i] & ~(uintptr_t)4095);
+
+		count += mincore(page, 4096, there) != 0 && errno == ENOMEM;
+	}
+	return count;
+}
+
+/* 0: as it is. 1: poison was asked for; it would change what readers see. */
+START_TEST(par_31_typesafe_slabs_outlive_readers)
+{
+	fill_cache(SLAB_TYPESAFE_BY_RCU | (_i ? SLAB_POISON | SLAB_STORE_USER : 0));
+	start_reader(look_at_many);
+	for (int i = 0; i < MANY; i++)
+		kmem_cache_free(cache, many[i]);
+	kmem_cache_shrink(cache);
+	ck_assert_int_eq(unmapped_objects(), 0);
+	atomic_store(&reader.may_end, true);
+	worker_join(&reader.worker);
+	mempool_rcu_barrier();
+	ck_assert_int_gt(unmapped_objects(), 0);
+	kmem_cache_destroy(cache);
+}
+END_TEST
+
+START_TEST(par_31_typesafe_objects_are_reused_at_once)
+{
+	void *object;
+
+	cache = kmem_cache_create("typesafe", 64, 0, SLAB_TYPESAFE_BY_RCU, NULL);
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	urcu_bp_read_lock();
+	kmem_cache_free(cache, object);
+	ck_assert_ptr_eq(kmem_cache_alloc(cache, GFP_KERNEL), object);
+	urcu_bp_read_unlock();
+	kmem_cache_free(cache, object);
+	kmem_cache_destroy(cache);
+}
+END_TEST
+
+START_TEST(par_31_destroy_waits_for_readers_of_typesafe_slabs)
+{
+	struct worker helper;
+
+	fill_cache(SLAB_TYPESAFE_BY_RCU);
+	start_reader(look_at_many);
+	for (int i = 0; i < MANY; i++)
+		kmem_cache_free(cache, many[i]);
+	worker_start(&helper, end_reader_later, NULL);
+	kmem_cache_destroy(cache);
+	ck_assert(atomic_load(&reader.ended));
+	ck_assert_int_gt(unmapped_objects(), 0);
+	worker_join(&helper);
+	worker_join(&reader.worker);
+}
+END_TEST
+
+TCase *rcu_tests(void)
+{
+	TCase *tc = new_case("rcu");
+
+	tcase_add_test(tc, par_32_kfree_rcu_waits_for_readers);
+	tcase_add_test(tc, par_32_kfree_rcu_frees_by_itself);
+	tcase_add_test(tc, par_32_kfree_rcu_takes_what_kvfree_takes);
+	tcase_add_test(tc, par_32_kfree_rcu_mightsleep_waits_for_readers);
+	tcase_add_test(tc, par_32_kfree_rcu_in_a_signal_handler);
+	tcase_add_test(tc, par_32_kfree_rcu_from_many_threads);
+	tcase_add_test(tc, par_32_without_a_thread_nothing_is_lost);
+	tcase_add_test(tc, par_32_a_child_has_a_thread_of_its_own);
+	tcase_add_test(tc, free_rcu_gives_an_element_back_after_its_readers);
+	tcase_add_test(tc, free_rcu_serves_sleepers);
+	tcase_add_loop_test(tc, par_31_typesafe_slabs_outlive_readers, 0, 2);
+	tcase_add_test(tc, par_31_typesafe_objects_are_reused_at_once);
+	tcase_add_test(tc, par_31_destroy_waits_for_readers_of_typesafe_slabs);
+	return tc;
+}
