@@ -52,8 +52,7 @@ static struct {
 } paused = {.end = &paused.first};
 
 static mempool_t *pool;
-static int epoll, listener, stop_fd, memory_fd;
-static int buffers, buffers_left;
+static int epoll, listener, stop_fd, memory_fd, buffers, buffers_left;
 static uint64_t bytes_echoed, pauses;
 
 /* The backing: as many buffers as were asked for, all of them the reserve's. */
