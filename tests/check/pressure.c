@@ -27,9 +27,10 @@ static struct mempool_pressure ear = MEMPOOL_PRESSURE_INIT;
 
 static void hear(mempool_t *from, enum mempool_pressure_event event, void *arg)
 {
-	ck_assert_ptr_eq(from, &pool);
-	ck_assert_ptr_eq(arg, heard);
-	heard[heard_count++ % (LENGTH(heard) - 1)] = "?EBL"[event];
+	/* It runs in a handler, too, where Check's assertions do not belong. */
+	bool right = from == &pool && arg == heard;
+
+	heard[heard_count++ % (LENGTH(heard) - 1)] = right ? "?EBL"[event] : '!';
 	errno = 1;
 }
 
@@ -128,8 +129,10 @@ END_TEST
 static void use_in_handler(int number)
 {
 	(void)number;
-	take(2);
-	give(0, 2);
+	for (int i = 0; i < 2; i++)
+		taken[i] = mempool_alloc(&pool, GFP_NOWAIT);
+	for (int i = 0; i < 2; i++)
+		mempool_free(taken[i], &pool);
 }
 
 START_TEST(listeners_are_told_in_a_signal_handler)

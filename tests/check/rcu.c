@@ -92,14 +92,11 @@ START_TEST(par_32_kfree_rcu_frees_by_itself)
 }
 END_TEST
 
-/* Memory of every kind, and a head of two pointers, as liburcu's is. */
+/* Memory of every kind, and heads of other kinds. */
 START_TEST(par_32_kfree_rcu_takes_what_kvfree_takes)
 {
 	struct large {
-		struct {
-			void *next;
-			void (*func)(void *);
-		} rcu;
+		struct rcu_head rcu; /* liburcu's */
 		char text[8 << 20];
 	} *large = kvmalloc(sizeof(*large), GFP_KERNEL);
 	struct page {
