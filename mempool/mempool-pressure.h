@@ -113,7 +113,7 @@ struct mempool_pressure {
  * may allocate from the pool without sleeping, and free to it. No lock of the
  * library is held.
  *
- * A forked child inherits listeners, with the same @p->fd.
+ * A forked child inherits listeners, with the same @p->fd, which is the parent's too.
  *
  * Context: may sleep, until an event under way was told. Not from a signal handler,
  * nor from a callback.
