@@ -279,6 +279,56 @@ START_TEST(par_32_a_child_has_a_thread_of_its_own)
 }
 END_TEST
 
+static struct kmem_cache *childs_cache;
+
+static void free_until_stopped(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&stop)) {
+		for (int i = 0; i < 100; i++)
+			kfree_rcu(new_entry(), rcu);
+		mempool_rcu_barrier();
+	}
+}
+
+/* What the parent's threads had in hand does not matter here, but the queue must be whole. */
+static int child_frees_all(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 10; i++) {
+		struct entry *e = kmem_cache_alloc(childs_cache, GFP_KERNEL);
+
+		kfree_rcu(e, rcu);
+	}
+	mempool_rcu_barrier();
+	return (int)live_objects(childs_cache);
+}
+
+START_TEST(par_32_forks_while_others_free)
+{
+	struct worker workers[2];
+	struct worker reading;
+	struct child_result child;
+
+	set_up_cache();
+	childs_cache = kmem_cache_create("childs", sizeof(struct entry), 0, 0, NULL);
+	on_all_cpus();
+	worker_start(&reading, read_often, NULL);
+	for (int i = 0; i < LENGTH(workers); i++)
+		worker_start(&workers[i], free_until_stopped, NULL);
+	for (int i = 0; i < scale(100); i++) {
+		child_run(&child, child_frees_all, NULL);
+		ck_assert_exited(&child, 0);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < LENGTH(workers); i++)
+		worker_join(&workers[i]);
+	worker_join(&reading);
+	mempool_rcu_barrier();
+	ck_assert_uint_eq(live_objects(cache), 0);
+}
+END_TEST
+
 /* ---- mempool_free_rcu ---- */
 
 static mempool_t pool;
@@ -350,6 +400,7 @@ TCase *rcu_tests(void)
 	tcase_add_test(tc, par_32_kfree_rcu_from_many_threads);
 	tcase_add_test(tc, par_32_without_a_thread_nothing_is_lost);
 	tcase_add_test(tc, par_32_a_child_has_a_thread_of_its_own);
+	tcase_add_test(tc, par_32_forks_while_others_free);
 	tcase_add_test(tc, free_rcu_gives_an_element_back_after_its_readers);
 	tcase_add_test(tc, free_rcu_serves_sleepers);
 	return tc;
