@@ -21,6 +21,9 @@
  * is no memory. To have the thread before an emergency, call
  * mempool_rcu_barrier() once when the program starts.
  *
+ * Nothing holds back threads that hand over faster than one thread can free:
+ * such a program calls mempool_rcu_barrier() now and then.
+ *
  * A forked child frees what was queued when it was forked, its copy of it, at its
  * first call, except for the one object that another thread was just freeing.
  * Do not fork in a read section: the fork waits for grace periods.

@@ -59,7 +59,9 @@ class item_list {
 };
 
 constinit base::counted_lock queue_lock;
-constinit item_list queue;                              // wait for a grace period that has not begun
+constinit item_list queue; // wait for a grace period that has not begun
+// The batch's own lock is taken for each of its items: on the queue's, producers would hold up the one who frees.
+constinit base::counted_lock batch_lock;
 constinit item_list batch;                              // wait for the one that runs now, or are just being freed
 constinit std::atomic<deferred_free *> strays{nullptr}; // of handlers that could not take the lock
 
@@ -103,7 +105,7 @@ void free_one(deferred_free &item)
 
 deferred_free *next_of_batch()
 {
-	const std::lock_guard guard(queue_lock);
+	const std::lock_guard guard(batch_lock);
 	return batch.take();
 }
 
@@ -113,6 +115,7 @@ void do_batch()
 {
 	{
 		const std::lock_guard guard(queue_lock);
+		const std::lock_guard inner(batch_lock); // both: no fork may come in between
 		collect_strays();
 		batch.append(queue);
 		if (batch.empty())
@@ -204,13 +207,16 @@ void put(deferred_free &item)
 void freeze(void *)
 {
 	queue_lock.lock();
+	batch_lock.lock();
 }
 void thaw(void *)
 {
+	batch_lock.unlock();
 	queue_lock.unlock();
 }
 void thaw_in_child(void *)
 {
+	batch_lock.reset_in_child();
 	queue_lock.reset_in_child();
 	turn.reset_in_child();
 	worker.store(no_worker, std::memory_order_relaxed);

@@ -11,7 +11,8 @@
 // Owner of the state: rcu_free.cpp. Race table:
 //   defer / anything                the queue's lock; a handler that interrupted a lock's holder: a lock-free list
 //   a batch, barrier / the same     whose turn it is, which is no lock that a fork waits for
-//   fork / defer, a batch           the queue's lock: each item is in the child's queue, or was taken off it
+//   fork / defer, a batch           the queue's and the batch's lock: each item is in the child's queue, or was taken
+//   off it
 #pragma once
 
 #include <cstdint>
