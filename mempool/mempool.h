@@ -64,7 +64,9 @@ typedef struct mempool {
 	struct mempool_control *control; /* the library's own, as are the others */
 	void *ready;                     /* where elements lie ready, on an ordinary day */
 	void *takes_back;                /* and where they go back to */
-	void *reserved[25];
+	uintptr_t home_start;            /* around the memory that reserved elements are made of */
+	size_t home_bytes;
+	void *reserved[23];
 } mempool_t;
 
 /** MEMPOOL_NAME_MAX - a pool's name has at most this many bytes, the final 0 included. */
@@ -88,6 +90,45 @@ enum mempool_store {
 };
 
 /**
+ * enum mempool_residency - shall reserved elements, and all that is needed to
+ * hand them out, be in memory for good? Extension; docs/guarantee.md says what
+ * that means and how to see it.
+ * @MEMPOOL_RESIDENCY_DEFAULT: best effort with a ready-made backing, whose
+ *        reserve is then made of memory of the pool's own; none with your own.
+ * @MEMPOOL_RESIDENCY_BEST_EFFORT: their pages exist, and are locked if that is
+ *        allowed; the certificate says why they are not. With callbacks of your
+ *        own, @element_size must be given.
+ * @MEMPOOL_RESIDENCY_REQUIRED: as before, but making or growing the reserve
+ *        fails when they cannot be locked.
+ * @MEMPOOL_RESIDENCY_NONE: reserved elements come from the backing, as they are.
+ */
+enum mempool_residency {
+	MEMPOOL_RESIDENCY_DEFAULT = 0,
+	MEMPOOL_RESIDENCY_BEST_EFFORT = 1,
+	MEMPOOL_RESIDENCY_REQUIRED = 2,
+	MEMPOOL_RESIDENCY_NONE = 3,
+};
+
+/**
+ * enum mempool_at_fork - what a child has of the reserve. Extension.
+ * @MEMPOOL_AT_FORK_COPY: a copy; both sides' pages are made their own before
+ *        fork() returns, which takes the time to copy them.
+ * @MEMPOOL_AT_FORK_PARENT_ONLY: nothing. The child's pool is valid and its
+ *        reserve empty; it takes in what is freed to it. An element that was out
+ *        is not there in the child.
+ * @MEMPOOL_AT_FORK_WIPE: elements of its own, all bytes 0, made to exist when
+ *        the child first uses the pool. An element that was out is the child's
+ *        reserve's again, and must not be freed there.
+ *
+ * Other than a copy is for ready-made backings whose residency is not NONE.
+ */
+enum mempool_at_fork {
+	MEMPOOL_AT_FORK_COPY = 0,
+	MEMPOOL_AT_FORK_PARENT_ONLY = 1,
+	MEMPOOL_AT_FORK_WIPE = 2,
+};
+
+/**
  * struct mempool_attr - options for making a pool. Extension.
  * @size: sizeof(struct mempool_attr), so that the structure can grow.
  * @name: for reports and statistics; copied; up to MEMPOOL_NAME_MAX - 1
@@ -98,6 +139,8 @@ enum mempool_store {
  *                poisoning; its elements must then lie at even addresses.
  *                0 when unknown. Ready-made backings know theirs.
  * @store: one of enum mempool_store.
+ * @residency: one of enum mempool_residency.
+ * @at_fork: one of enum mempool_at_fork.
  * @reserved: 0.
  *
  * Start from MEMPOOL_ATTR_INIT and set what you want.
@@ -109,13 +152,15 @@ struct mempool_attr {
 	int node;
 	size_t element_size;
 	unsigned int store;
+	unsigned int residency;
+	unsigned int at_fork;
 	unsigned int reserved;
 };
 
 #ifdef __cplusplus
-#define MEMPOOL_ATTR_INIT                                                                                  \
-	{                                                                                                  \
-		sizeof(struct mempool_attr), nullptr, GFP_KERNEL, NUMA_NO_NODE, 0, MEMPOOL_STORE_SPREAD, 0 \
+#define MEMPOOL_ATTR_INIT                                                                     \
+	{                                                                                     \
+		sizeof(struct mempool_attr), nullptr, GFP_KERNEL, NUMA_NO_NODE, 0, 0, 0, 0, 0 \
 	}
 #else
 #define MEMPOOL_ATTR_INIT                                                                         \

@@ -41,6 +41,14 @@ class either_store {
 	{
 		return either([](auto &s) { return s.take(); });
 	}
+	void *swap_guest(void *entry)
+	{
+		return either([&](auto &s) { return s.swap_guest(entry); });
+	}
+	void *take_resident()
+	{
+		return either([](auto &s) { return s.take_resident(); });
+	}
 	bool take_into_gaps(void **entries, int count, int missing)
 	{
 		return either([&](auto &s) { return s.take_into_gaps(entries, count, missing); });
@@ -82,6 +90,10 @@ class either_store {
 	int count(int most)
 	{
 		return either([&](auto &s) { return s.count(most); });
+	}
+	template <class Visit> void each_entry(Visit visit)
+	{
+		either([&](auto &s) { s.each_entry(visit); });
 	}
 	int lowest() const
 	{

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 namespace mp::reserve {
 
@@ -54,6 +55,30 @@ void *locked_store::take()
 	// release: pairs with the acquire fence in core's mempool_free(), ORD-1
 	base::fence(std::memory_order_release);
 	return entry;
+}
+
+void *locked_store::swap_guest(void *entry)
+{
+	void *guest = nullptr;
+	{
+		const std::lock_guard guard(lock_);
+		for (int i = level() - 1; i >= 0 && guest == nullptr; i--)
+			if (is_guest(slots_[i]))
+				guest = std::exchange(slots_[i], entry);
+	}
+	return guest;
+}
+
+void *locked_store::take_resident()
+{
+	const std::lock_guard guard(lock_);
+	for (int i = level() - 1; i >= 0; i--) {
+		if (is_guest(slots_[i]))
+			continue;
+		std::swap(slots_[i], slots_[level() - 1]);
+		return pop();
+	}
+	return nullptr;
 }
 
 bool locked_store::take_into_gaps(void **entries, int count, int missing)

@@ -14,6 +14,7 @@
 #include "reserve/store.hpp"
 
 #include <algorithm>
+#include <mutex>
 
 namespace mp::reserve {
 
@@ -25,6 +26,8 @@ class locked_store {
 	void init(void *zeroed, int target);
 
 	void *take();
+	void *swap_guest(void *entry);
+	void *take_resident();
 	bool take_into_gaps(void **entries, int count, int missing);
 	bool give(void *entry);
 	int give_many(void *const *entries, int count);
@@ -39,6 +42,12 @@ class locked_store {
 	bool full() const { return level() >= target(); }
 	int count(int most) const { return std::min(level(), most); }
 	void note_full();
+	template <class Visit> void each_entry(Visit visit)
+	{
+		const std::lock_guard guard(lock_);
+		for (int i = 0; i < level(); i++)
+			visit(slots_[i]);
+	}
 	/// Entries ever taken and given.
 	uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
 	uint64_t given() const { return given_.load(std::memory_order_relaxed); }
@@ -48,6 +57,7 @@ class locked_store {
 	void thaw_in_child() { lock_.reset_in_child(); }
 
       private:
+	static bool is_guest(void *entry) { return (reinterpret_cast<uintptr_t>(entry) & guest_bit) != 0; }
 	void *pop();
 	void push(void *entry);
 

@@ -89,6 +89,8 @@ template <class Atomics> class basic_spread_store {
 		return give_slow(h, word);
 	}
 
+	void *swap_guest(void *entry);
+	void *take_resident();
 	bool take_into_gaps(void **entries, int count, int missing);
 	int give_many(void *const *entries, int count);
 	void *take_above(int new_target);
@@ -100,6 +102,16 @@ template <class Atomics> class basic_spread_store {
 	bool full() const { return (full_.load(std::memory_order_acquire) & is_full) != 0; }
 	int level() const;
 	int count(int most);
+	template <class Visit> void each_entry(Visit visit)
+	{
+		const size_t capacity = slots_.capacity();
+		for (size_t i = 0; i < capacity; i++) {
+			const uintptr_t word =
+				slots_.slot(i).load(std::memory_order_acquire) & ~slots::mark; // a look, no more
+			if (word != slots::hole)
+				visit(reinterpret_cast<void *>(word));
+		}
+	}
 	int lowest() const { return std::min(hints_.lowest(), level()); }
 	int target() const { return target_.load(std::memory_order_relaxed); }
 	void note_full() { hints_.restart(level()); }

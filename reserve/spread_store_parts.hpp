@@ -68,6 +68,38 @@ template <class Atomics> void *basic_spread_store<Atomics>::take_slow(hint &h)
 	return nullptr;
 }
 
+/// One exchange: there is no moment at which somebody finds a hole, or the store not full.
+template <class Atomics> void *basic_spread_store<Atomics>::swap_guest(void *entry)
+{
+	uintptr_t word = slots::hole;
+	const auto visit = [&](size_t, slot_word &slot) {
+		// seq_cst: a searcher's look, ORD-10
+		word = slot.load(std::memory_order_seq_cst);
+		while (slots::is_entry(word) && (word & guest_bit) != 0) {
+			if (slot.compare_exchange_weak(word, reinterpret_cast<uintptr_t>(entry),
+						       std::memory_order_seq_cst, std::memory_order_seq_cst))
+				return sight::done;
+		}
+		return slots::is_entry(word) || slots::is_marked(word) ? sight::kept : sight::nothing;
+	};
+	const size_t from = below(hints_.mine().top.load(std::memory_order_relaxed));
+	const bool found = slots_.template search<false>(slots::some, from, visit);
+	return found ? reinterpret_cast<void *>(word) : nullptr;
+}
+
+template <class Atomics> void *basic_spread_store<Atomics>::take_resident()
+{
+	for (size_t i = 0; i < slots_.capacity(); i++) {
+		const uintptr_t word = slots_.slot(i).load(std::memory_order_relaxed);
+		if (!slots::is_entry(word) || (word & guest_bit) != 0)
+			continue;
+		slots_.slot(i).store(slots::hole, std::memory_order_relaxed);
+		took(hints_.mine(), i);
+		return reinterpret_cast<void *>(word);
+	}
+	return nullptr;
+}
+
 /// Puts an entry into the first hole upwards from the hint.
 template <class Atomics> bool basic_spread_store<Atomics>::place(hint &h, uintptr_t word)
 {

@@ -14,6 +14,10 @@
 
 namespace mp::reserve {
 
+/// Owners whose entries leave this bit free may set it in those that are to give
+/// way to others: guests.
+inline constexpr uintptr_t guest_bit = 2;
+
 /// Memory that the owner brings, zeroed and aligned to a page or a cache line.
 struct memory_block {
 	void *start = nullptr;
@@ -28,6 +32,10 @@ concept element_store = requires(S s, const S &cs, void *entry, void **entries, 
 	typename S::atomics;
 	// The newest entry; nullptr when there is none.
 	{ s.take() } -> std::same_as<void *>;
+	// Puts an entry where a guest was, and hands that one out; nullptr when there is none, or a bulk is after it.
+	{ s.swap_guest(entry) } -> std::same_as<void *>;
+	// Alone in a child: an entry that is no guest; nullptr when there is none.
+	{ s.take_resident() } -> std::same_as<void *>;
 	// Fills the NULL ones of n entries, upwards; `missing` of them, or none at all.
 	{ s.take_into_gaps(entries, n, n) } -> std::same_as<bool>;
 	// Adds an entry while the level is below the target, if it is one that it can hold. Where it
@@ -48,6 +56,8 @@ concept element_store = requires(S s, const S &cs, void *entry, void **entries, 
 	// the count looks at the entries themselves, and stops at n.
 	{ cs.level() } -> std::same_as<int>;
 	{ s.count(n) } -> std::same_as<int>;
+	// Shows the entries that are there, more or less, while others work; not for handlers.
+	{ s.each_entry([](void *) {}) } -> std::same_as<void>;
 	{ cs.lowest() } -> std::same_as<int>;
 	// Entries ever taken and given.
 	{ cs.taken() } -> std::same_as<uint64_t>;

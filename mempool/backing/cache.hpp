@@ -98,7 +98,7 @@ bool is_object(const kmem_cache &cache, const block_info &info, const void *addr
 /// kmem_cache_free() for what the caller has found to be an object of the cache.
 void free_object(kmem_cache &cache, void *object);
 
-/// A cache without sheaves and without debugging, for the sheaves.
+/// A cache without sheaves and without debugging: its slabs alone, for tests.
 kmem_cache *create_plain_cache(const char *name, unsigned size_bytes);
 
 /// kmem_cache_create() for kmalloc, whose alignments go beyond a page.

@@ -15,7 +15,7 @@ namespace mp::backing {
 
 chunk *chunk::create()
 {
-	void *header = reserve::pinned_alloc(sizeof(chunk));
+	void *header = reserve::present_alloc(sizeof(chunk));
 	if (header == nullptr)
 		return nullptr;
 	auto *c = new (header) chunk; // all else is zero already
@@ -29,7 +29,7 @@ chunk *chunk::create()
 	if (c->base == nullptr || !pagemap_set(c->base, c)) {
 		if (c->base != nullptr)
 			base::unmap_memory(c->base, unit_bytes);
-		reserve::pinned_free(header, sizeof(chunk));
+		reserve::present_free(header, sizeof(chunk));
 		return nullptr;
 	}
 	c->link_free(0, max_order);
@@ -40,7 +40,7 @@ void chunk::destroy()
 {
 	static_cast<void>(pagemap_set(base, nullptr));
 	base::unmap_memory(base, unit_bytes);
-	reserve::pinned_free(this, sizeof(chunk));
+	reserve::present_free(this, sizeof(chunk));
 }
 
 void chunk::link_free(unsigned index, unsigned order)

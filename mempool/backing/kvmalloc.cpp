@@ -19,7 +19,7 @@ namespace {
 /// Mappings start at a unit of the pagemap, so that their first byte is theirs alone there.
 void *map_region(size_t bytes)
 {
-	void *control = reserve::pinned_alloc(sizeof(region));
+	void *control = reserve::present_alloc(sizeof(region));
 	if (control == nullptr)
 		return nullptr;
 	void *memory = base::map_aligned(bytes, unit_bytes);
@@ -27,7 +27,7 @@ void *map_region(size_t bytes)
 	if (memory == nullptr || !pagemap_set(memory, r)) {
 		if (memory != nullptr)
 			base::unmap_memory(memory, bytes);
-		reserve::pinned_free(control, sizeof(region));
+		reserve::present_free(control, sizeof(region));
 		return nullptr;
 	}
 	return memory;
@@ -41,7 +41,7 @@ void unmap_region(void *memory)
 	const size_t bytes = r->bytes;
 	static_cast<void>(pagemap_set(memory, nullptr));
 	base::unmap_memory(memory, bytes);
-	reserve::pinned_free(r, sizeof(region));
+	reserve::present_free(r, sizeof(region));
 }
 
 } // namespace mp::backing

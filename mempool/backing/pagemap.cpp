@@ -40,13 +40,13 @@ leaf *leaf_for(std::atomic<leaf *> &slot)
 	leaf *present = slot.load(std::memory_order_acquire);
 	if (present != nullptr)
 		return present;
-	auto *fresh = static_cast<leaf *>(reserve::pinned_alloc(sizeof(leaf)));
+	auto *fresh = static_cast<leaf *>(reserve::present_alloc(sizeof(leaf)));
 	if (fresh == nullptr)
 		return nullptr;
 	// release: pairs with the acquire in leaf_for() and pagemap_find(), ORD-8
 	if (slot.compare_exchange_strong(present, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
 		return fresh;
-	reserve::pinned_free(fresh, sizeof(leaf)); // another thread was first
+	reserve::present_free(fresh, sizeof(leaf)); // another thread was first
 	return present;
 }
 

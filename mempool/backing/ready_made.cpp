@@ -9,6 +9,8 @@
 
 #include "reserve/base/report.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 
 namespace mp::backing {
@@ -69,11 +71,51 @@ kmem_cache *no_cache(void *)
 	return nullptr;
 }
 
+placement place_in_rows(size_t bytes, size_t align_bytes)
+{
+	return {(bytes + align_bytes - 1) & ~(align_bytes - 1), align_bytes};
+}
+
+/// Not where each object is looked at when it comes back, nor where readers may
+/// look at one that is free: the pool's memory ends with it.
+placement place_slab(void *pool_data)
+{
+	const auto *cache = static_cast<kmem_cache *>(pool_data);
+	if (cache->debugging() || (cache->flags & SLAB_TYPESAFE_BY_RCU) != 0)
+		return {};
+	return place_in_rows(cache->layout.slot_bytes, std::max<size_t>(cache->layout.align_bytes, 16));
+}
+
+placement place_kmalloc(void *pool_data)
+{
+	const kmem_cache *cache = kmalloc_class(size_in(pool_data));
+	if (cache != nullptr && cache->debugging())
+		return {};
+	const size_t bytes = kmalloc_roundup(size_in(pool_data));
+	// Powers of two at multiples of themselves (PAR-32).
+	return place_in_rows(bytes, std::has_single_bit(bytes) ? std::max<size_t>(bytes, 16) : 64);
+}
+
+placement place_kvmalloc(void *pool_data)
+{
+	return size_in(pool_data) <= PAGE_SIZE ? place_kmalloc(pool_data)
+					       : place_in_rows(size_in(pool_data), PAGE_SIZE);
+}
+
+placement place_pages(void *pool_data)
+{
+	return place_in_rows(page_bytes(pool_data), page_bytes(pool_data));
+}
+
 constexpr ready_made table[] = {
-	{"slab", backing_kind::slab, mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal, slab_cache},
-	{"kmalloc", backing_kind::kmalloc, mempool_kmalloc, mempool_kfree, size_in, kmalloc_refusal, kmalloc_cache},
-	{"kvmalloc", backing_kind::kvmalloc, mempool_kvmalloc, mempool_kvfree, size_in, kvmalloc_refusal, no_cache},
-	{"pages", backing_kind::pages, mempool_alloc_pages, mempool_free_pages, page_bytes, page_refusal, no_cache},
+	{"slab", backing_kind::slab, mempool_alloc_slab, mempool_free_slab, slab_bytes, slab_refusal, slab_cache,
+	 place_slab},
+	{"kmalloc", backing_kind::kmalloc, mempool_kmalloc, mempool_kfree, size_in, kmalloc_refusal, kmalloc_cache,
+	 place_kmalloc},
+	{"kvmalloc", backing_kind::kvmalloc, mempool_kvmalloc, mempool_kvfree, size_in, kvmalloc_refusal, no_cache,
+	 place_kvmalloc},
+	{"pages", backing_kind::pages, mempool_alloc_pages, mempool_free_pages, page_bytes, page_refusal, no_cache,
+	 place_pages},
 };
 
 } // namespace

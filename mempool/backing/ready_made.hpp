@@ -15,6 +15,11 @@ namespace mp::backing {
 
 enum class backing_kind { users_own, slab, kmalloc, kvmalloc, pages };
 
+struct placement {
+	size_t stride_bytes = 0;
+	size_t align_bytes = 0; // a power of two
+};
+
 struct ready_made {
 	const char *name;
 	backing_kind kind;
@@ -26,6 +31,8 @@ struct ready_made {
 	const char *(*refusal)(void *pool_data);
 	/// The cache that serves such a pool; nullptr for none.
 	kmem_cache *(*cache)(void *pool_data);
+	/// How elements lie in memory of the pool's own; no stride where they must come from the backing.
+	placement (*placing)(void *pool_data);
 };
 
 // Calls of a pool's backing: the compiler sees where those of ready-made ones go.

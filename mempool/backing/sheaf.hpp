@@ -10,6 +10,7 @@
 #pragma once
 
 #include "reserve/base/counted_lock.hpp"
+#include "reserve/base/cpu.hpp"
 #include "reserve/base/rseq_stack.hpp"
 
 #include <atomic>
@@ -18,8 +19,7 @@
 namespace mp::backing {
 
 struct sheaf {
-	sheaf *next;      // in the barn, or among others that were taken off their CPUs
-	sheaf *next_made; // of all the cache's sheaves
+	sheaf *next; // in the barn, or among others that were taken off their CPUs
 	// Objects that came and went in other ways than by push and pop.
 	std::atomic<uint64_t> filled;
 	std::atomic<uint64_t> emptied;
@@ -80,6 +80,20 @@ struct sheaf {
 	{
 		// Statistics may read it meanwhile.
 		std::atomic_ref(stack.word).store(w, std::memory_order_relaxed);
+	}
+};
+
+/// Sheaves come in pages: what is written when an object comes back has to be
+/// there in an emergency.
+struct sheaf_page {
+	sheaf_page *next;
+	static constexpr size_t bytes = 4096 - size_t{base::cache_line_bytes};
+	static constexpr size_t sheaf_bytes = sizeof(sheaf) + sheaf::capacity_max * sizeof(void *);
+	static constexpr auto sheaves = static_cast<unsigned>((bytes - sizeof(sheaf_page *)) / sheaf_bytes);
+
+	sheaf *at(unsigned i)
+	{
+		return reinterpret_cast<sheaf *>(reinterpret_cast<char *>(this + 1) + i * sheaf_bytes);
 	}
 };
 

@@ -75,23 +75,6 @@ unsigned capacity_for(size_t slot_bytes)
 	return slot_bytes <= 8192 ? 28 : 12;
 }
 
-/// Where sheaves themselves come from: a cache that has none.
-kmem_cache *sheaf_cache()
-{
-	static constinit std::atomic<kmem_cache *> made{nullptr};
-	// acquire: pairs with the release below, ORD-8
-	kmem_cache *cache = made.load(std::memory_order_acquire);
-	if (cache != nullptr)
-		return cache;
-	kmem_cache *fresh = create_plain_cache("sheaf", sizeof(sheaf) + sheaf::capacity_max * sizeof(void *));
-	// release: pairs with the acquire above, ORD-8
-	if (fresh == nullptr ||
-	    made.compare_exchange_strong(cache, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
-		return fresh;
-	abandon_cache(*fresh);
-	return cache;
-}
-
 } // namespace
 
 struct sheaves::place {
@@ -103,7 +86,7 @@ struct sheaves::place {
 
 bool sheaves::init(kmem_cache &cache)
 {
-	if (stopped_parts() == nullptr || sheaf_cache() == nullptr)
+	if (stopped_parts() == nullptr)
 		return false;
 	parts_ = static_cast<cpu_sheaves *>(reserve::pinned_alloc(parts_bytes()));
 	if (parts_ == nullptr)
@@ -121,14 +104,15 @@ void sheaves::destroy()
 	if (!serving())
 		return;
 	spill_all(detach_all()); // nobody is in a section, so there is nothing to wait for
-	for (sheaf *s = made_.load(std::memory_order_relaxed), *next = nullptr; s != nullptr; s = next) {
-		next = s->next_made;
-		// The figures of a cache that is kept go on counting.
-		cache_->counters.add(kmem_cache::allocs, s->pops());
-		cache_->counters.add(kmem_cache::frees, s->pushes());
-		kmem_cache_free(sheaf_cache(), s);
+	// The figures of a cache that is kept go on counting.
+	cache_->counters.add(kmem_cache::allocs, allocs());
+	cache_->counters.add(kmem_cache::frees, frees());
+	sheaf_page *page = pages_.exchange(nullptr, std::memory_order_relaxed);
+	while (page != nullptr) {
+		sheaf_page *next = page->next;
+		reserve::pinned_free(page, sheaf_page::bytes);
+		page = next;
 	}
-	made_.store(nullptr, std::memory_order_relaxed);
 	cpus_ = {};
 	reserve::pinned_free(parts_, parts_bytes());
 	parts_ = nullptr;
@@ -199,15 +183,18 @@ sheaf *sheaves::make()
 	if (sheaf *s = barn_.take_empty())
 		return s;
 	const int errno_before = errno; // it works without a sheaf, too
-	auto *s = static_cast<sheaf *>(kmem_cache_alloc(sheaf_cache(), GFP_NOWAIT | __GFP_ZERO));
+	auto *page = static_cast<sheaf_page *>(reserve::pinned_alloc(sheaf_page::bytes));
 	errno = errno_before;
-	if (s == nullptr)
+	if (page == nullptr)
 		return nullptr;
-	s->stack.capacity = capacity_;
-	s->next_made = made_.load(std::memory_order_relaxed);
+	for (unsigned i = 0; i < sheaf_page::sheaves; i++)
+		page->at(i)->stack.capacity = capacity_;
+	page->next = pages_.load(std::memory_order_relaxed);
 	// release: pairs with the acquire in sum(), ORD-8
-	while (!made_.compare_exchange_weak(s->next_made, s, std::memory_order_release, std::memory_order_relaxed)) {}
-	return s;
+	while (!pages_.compare_exchange_weak(page->next, page, std::memory_order_release, std::memory_order_relaxed)) {}
+	for (unsigned i = 1; i < sheaf_page::sheaves; i++)
+		barn_.put_empty(*page->at(i));
+	return page->at(0);
 }
 
 /// A sheaf with objects in it: one from the barn, or one filled from the slabs.
@@ -379,8 +366,9 @@ template <class Count> uint64_t sheaves::sum(Count count) const
 {
 	uint64_t total = 0;
 	// acquire: pairs with the release in make(), ORD-8
-	for (const sheaf *s = made_.load(std::memory_order_acquire); s != nullptr; s = s->next_made)
-		total += count(*s);
+	for (sheaf_page *page = pages_.load(std::memory_order_acquire); page != nullptr; page = page->next)
+		for (unsigned i = 0; i < sheaf_page::sheaves; i++)
+			total += count(*page->at(i));
 	return total;
 }
 

@@ -127,7 +127,7 @@ class sheaves {
 	kmem_cache *cache_ = nullptr;
 	unsigned capacity_ = 0;
 	barn barn_;
-	std::atomic<sheaf *> made_{nullptr}; // all of them, for the statistics
+	std::atomic<sheaf_page *> pages_{nullptr}; // that all of them lie in
 	base::counted_lock flush_lock_;
 };
 

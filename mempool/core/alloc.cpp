@@ -99,7 +99,8 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 [[gnu::noinline]] void *alloc_unready(mempool_t *pool, gfp_t callers)
 {
 	mempool_control *control = pool != nullptr ? pool->control : nullptr;
-	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching()) [[unlikely]]
+	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching() ||
+	    control->refill.load(std::memory_order_relaxed)) [[unlikely]]
 		return alloc(pool, callers, base::never_ns, "mempool_alloc");
 	if (control->backing == backing::backing_kind::users_own) {
 		void *element = pool->alloc(first_mask(full_mask(callers)), pool->pool_data);

@@ -4,6 +4,7 @@
 //
 // Race table: everything here may run in any threads at the same time.
 #include "mempool/core/element.hpp"
+#include "mempool/core/home.hpp"
 #include "mempool/core/masks.hpp"
 #include "mempool/core/pass.hpp"
 #include "mempool/watch/context.hpp"
@@ -98,22 +99,57 @@ void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int 
 	}
 }
 
+/// Elements up to here must not stay with the caller, who would give them to the backing.
+size_t last_of_home(const mempool_control &control, slot_span elems)
+{
+	size_t end = control.arena.used() ? elems.size() : 0;
+	while (end > 0 && !control.arena.owns(elems[end - 1]))
+		end--;
+	return end;
+}
+
+/// Into the reserve, or where else it belongs.
+void free_one(mempool_t &pool, mempool_control &control, void *element)
+{
+	if (control.arena.owns(element))
+		return bring_home(pool, control, element);
+	if (give_entry(pool, control, entry_for(control, element)))
+		return;
+	control.counters.add(count_frees);
+	free_to_backing(pool, control, element);
+}
+
+/// mempool_free_bulk() where the pool has memory of its own: what is before the
+/// last element that lies there is taken, too, and what the reserve does not
+/// want of it goes to the backing.
+unsigned free_home(mempool_t &pool, mempool_control &control, slot_span elems)
+{
+	const size_t must = last_of_home(control, elems);
+	size_t taken = 0;
+	for (; taken < must; taken++)
+		free_one(pool, control, elems[taken]);
+	while (taken < elems.size() && give_entry(pool, control, entry_for(control, elems[taken])))
+		taken++;
+	return static_cast<unsigned>(taken);
+}
+
 /// mempool_free_bulk() where each element must be looked at on its way.
 unsigned free_each(mempool_t &pool, mempool_control &control, slot_span elems)
 {
-	unsigned taken = 0;
-	unsigned refused = 0; // double and foreign frees: reported, and kept from everybody
-	for (; taken < elems.size() && control.reserve.has_room(); taken++) {
+	const size_t must = last_of_home(control, elems);
+	size_t taken = 0;
+	for (; taken < elems.size() && (taken < must || control.reserve.has_room()); taken++) {
 		void *element = elems[taken];
-		if (!note_free(pool, control, element)) {
-			refused++;
-		} else if (!give_entry(pool, control, entry_for(control, element))) {
+		if (!note_free(pool, control, element))
+			continue; // a double or foreign free: reported, and kept from everybody
+		if (taken < must)
+			free_one(pool, control, element);
+		else if (!give_entry(pool, control, entry_for(control, element)))
 			break; // others were faster: it stays with the caller
-		}
 	}
 	for (const void *element : elems.subspan(taken))
 		note_left(control, element);
-	return taken;
+	return static_cast<unsigned>(taken);
 }
 
 } // namespace
@@ -157,6 +193,8 @@ extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigne
 	base::fence(std::memory_order_acquire);
 	if (watch::watching()) [[unlikely]]
 		return free_each(*pool, control, {elems, count});
+	if (control.arena.used())
+		return free_home(*pool, control, {elems, count});
 	const int wanted = static_cast<int>(std::min<unsigned>(count, INT_MAX));
 	const int given = control.reserve.give_many(elems, wanted);
 	if (given > 0)

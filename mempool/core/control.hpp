@@ -20,6 +20,7 @@
 
 #include "reserve/base/report.hpp"
 #include "reserve/either_store.hpp"
+#include "reserve/element_arena.hpp"
 #include "reserve/element_reserve.hpp"
 
 namespace mp::core {
@@ -56,6 +57,10 @@ struct mempool_control {
 	mp::backing::sole_pool_figures sole;
 	counters_t counters;
 
+	// What reserved elements are made of, where the pool may choose.
+	mp::reserve::element_arena arena;
+	uintptr_t entry_bits; // of an entry, that may say something of its element
+
 	size_t element_bytes; // 0: unknown, so not to be poisoned
 	mp::backing::backing_kind backing;
 	bool tracks; // the tracker below is in use
@@ -65,6 +70,15 @@ struct mempool_control {
 
 	mp::base::adaptive_lock resize_lock;
 
+	uint64_t minor_faults_before; // of the process, when the pool was made
+	uint64_t major_faults_before;
+	unsigned residency; // as asked for, the default resolved
+	unsigned at_fork;
+	mp::reserve::resident_range host_page; // that an embedded mempool_t lies in
+	std::atomic<int> in_place_error;       // why elements of the user's own backing are not locked
+	std::atomic<bool> refill;              // a child's reserve, before its first use
+	void *kept_ways[2];                    // ready and takes_back until then
+
 	mp::watch::registry_entry registered;
 	size_t block_bytes;
 	char name[MEMPOOL_NAME_MAX];
@@ -72,11 +86,16 @@ struct mempool_control {
 
 namespace mp::core {
 
+/// A child's first use of a pool whose memory was wiped.
+void refill_in_child(mempool_t &pool, mempool_control &control);
+
 /// The pool's control; a pool that is not initialised ends the process.
-inline mempool_control &control_of(const mempool_t *pool, const char *caller)
+inline mempool_control &control_of(mempool_t *pool, const char *caller)
 {
 	if (pool == nullptr || pool->control == nullptr) [[unlikely]]
 		base::fatal("%s: pool %p is not initialised", caller, static_cast<const void *>(pool));
+	if (pool->control->refill.load(std::memory_order_relaxed)) [[unlikely]]
+		refill_in_child(*pool, *pool->control);
 	return *pool->control;
 }
 

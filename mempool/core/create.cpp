@@ -3,6 +3,7 @@
 // create.cpp - the beginning and the end of a pool (PAR-1 to PAR-7). See mempool.h.
 #include "mempool/backing/rcu_free.hpp"
 #include "mempool/core/element.hpp"
+#include "mempool/core/home.hpp"
 #include "mempool/watch/context.hpp"
 
 #include "reserve/base/report.hpp"
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <sys/resource.h>
 
 namespace mp::core {
 namespace {
@@ -23,8 +25,8 @@ using counters_t = mempool_control::counters_t;
 static_assert(offsetof(mempool_t, min_nr) == 0 && offsetof(mempool_t, pool_data) == 8 &&
 	      offsetof(mempool_t, alloc) == 16 && offsetof(mempool_t, free) == 24 &&
 	      offsetof(mempool_t, control) == 32 && offsetof(mempool_t, ready) == 40 && sizeof(mempool_t) == 256);
-static_assert(sizeof(mempool_attr) == 40 && offsetof(mempool_attr, element_size) == 24 &&
-	      offsetof(mempool_attr, store) == 32);
+static_assert(sizeof(mempool_attr) == 48 && offsetof(mempool_attr, element_size) == 24 &&
+	      offsetof(mempool_attr, store) == 32 && offsetof(mempool_attr, at_fork) == 40);
 
 void freeze(void *pool)
 {
@@ -37,6 +39,7 @@ void thaw(void *pool)
 	mempool_control &control = *static_cast<mempool_t *>(pool)->control;
 	control.tracker.thaw();
 	control.reserve.thaw();
+	renew_after_fork(control);
 }
 void thaw_in_child(void *object)
 {
@@ -50,6 +53,8 @@ void thaw_in_child(void *object)
 	control.resize_lock.reset_in_child();
 	if (target_for(pool.min_nr) != control.reserve.store().target())
 		set_min_nr(pool, control.reserve.store().target()); // INV-2
+	renew_after_fork(control);
+	leave_parents_home(pool, control);
 }
 constexpr watch::fork_ops pool_at_fork = {freeze, thaw, thaw_in_child};
 
@@ -64,6 +69,15 @@ struct request {
 /// What mempool_t's origin says of a pool that mempool_create() made; an embedded one is zeroed.
 constexpr unsigned made_by_create = 1;
 
+/// How reserved elements lie in memory of the pool's own; no stride where they come from the backing.
+backing::placement home_placement(const request &r)
+{
+	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
+	if (backing == nullptr || r.attr.residency == MEMPOOL_RESIDENCY_NONE)
+		return {};
+	return backing->placing(r.pool_data);
+}
+
 /// Why a pool cannot be made so; nullptr when it can.
 const char *refusal(const request &r)
 {
@@ -71,10 +85,19 @@ const char *refusal(const request &r)
 		return "a callback is NULL";
 	if (r.attr.store > MEMPOOL_STORE_LOCKED || r.attr.reserved != 0)
 		return "mempool_attr.store names no store, or its reserved field is not 0";
+	if (r.attr.residency > MEMPOOL_RESIDENCY_NONE || r.attr.at_fork > MEMPOOL_AT_FORK_WIPE)
+		return "mempool_attr.residency or .at_fork has no such value";
 	if (r.min_nr < 0 || r.min_nr > MEMPOOL_NR_MAX)
 		return "min_nr must be 0 to MEMPOOL_NR_MAX";
 	const backing::ready_made *backing = backing::find_ready_made(r.alloc, r.free);
-	return backing != nullptr ? backing->refusal(r.pool_data) : nullptr;
+	if (const char *why = backing != nullptr ? backing->refusal(r.pool_data) : nullptr)
+		return why;
+	if (backing == nullptr && r.attr.element_size == 0 &&
+	    (r.attr.residency == MEMPOOL_RESIDENCY_BEST_EFFORT || r.attr.residency == MEMPOOL_RESIDENCY_REQUIRED))
+		return "mempool_attr.residency asks for resident elements, and element_size is not given";
+	if (r.attr.at_fork != MEMPOOL_AT_FORK_COPY && home_placement(r).stride_bytes == 0)
+		return "mempool_attr.at_fork is for reserves of the pool's own memory, and this one has none";
+	return nullptr;
 }
 
 int refuse(int error, const char *why, const mempool_t *pool, const request &r)
@@ -121,6 +144,13 @@ constexpr size_t round_up_line(size_t bytes)
 	return (bytes + base::cache_line_bytes - 1) & ~size_t{base::cache_line_bytes - 1};
 }
 
+constexpr base::at_fork mapping_at_fork(unsigned at_fork)
+{
+	return at_fork == MEMPOOL_AT_FORK_WIPE          ? base::at_fork::wipe
+	       : at_fork == MEMPOOL_AT_FORK_PARENT_ONLY ? base::at_fork::leave_out
+							: base::at_fork::copy;
+}
+
 /// One block for all: control, counters, the store's slots. With mempool_t it
 /// is all that an emergency touches.
 mempool_control *make_control(const request &r)
@@ -146,6 +176,18 @@ mempool_control *make_control(const request &r)
 	if (control->backing == backing::backing_kind::slab &&
 	    (static_cast<kmem_cache *>(r.pool_data)->flags & SLAB_TYPESAFE_BY_RCU) != 0)
 		control->element_bytes = 0; // no poison: readers may look at what lies in the reserve
+	control->residency = r.attr.residency;
+	if (r.attr.residency == MEMPOOL_RESIDENCY_DEFAULT)
+		control->residency = backing != nullptr ? MEMPOOL_RESIDENCY_BEST_EFFORT : MEMPOOL_RESIDENCY_NONE;
+	control->at_fork = r.attr.at_fork;
+	rusage usage = {};
+	getrusage(RUSAGE_SELF, &usage);
+	control->minor_faults_before = static_cast<uint64_t>(usage.ru_minflt);
+	control->major_faults_before = static_cast<uint64_t>(usage.ru_majflt);
+	const backing::placement home = home_placement(r);
+	control->arena.init({home.stride_bytes, home.align_bytes, mapping_at_fork(r.attr.at_fork), r.attr.node});
+	control->entry_bits =
+		(control->element_bytes != 0 ? poisoned_bit : 0) | (control->arena.used() ? reserve::guest_bit : 0);
 	choose_name(*control, r.attr.name);
 	return control;
 }
@@ -155,6 +197,12 @@ void free_control(mempool_control *control)
 	control->watchers.close();
 	control->sole.release();
 	control->tracker.destroy();
+	reserve::forget_resident(control->host_page);
+	// Elements that are still out may still be touched: their memory stays, for good.
+	if (control->arena.count_spare() == control->arena.elements())
+		control->arena.destroy();
+	else
+		control->arena.abandon();
 	reserve::memory_block block;
 	for (int i = 0; (block = control->reserve.store().grown(i)).start != nullptr; i++)
 		reserve::pinned_free(block.start, block.bytes);
@@ -173,16 +221,31 @@ void clear(mempool_t &pool)
 void drain(mempool_t &pool, mempool_control &control)
 {
 	while (void *entry = control.reserve.store().take())
-		free_to_backing(pool, control, element_of(pool, control, entry));
+		dismiss(pool, control, entry);
+}
+
+void report_missing_residency(const mempool_t &pool, const mempool_control &control, int error)
+{
+	const char *why = error == EPERM    ? "RLIMIT_MEMLOCK is 0, and CAP_IPC_LOCK is not held"
+			  : error == ENOMEM ? "RLIMIT_MEMLOCK is too low, or there is no memory"
+					    : "the kernel could not";
+	base::report(base::severity::bug)
+		.line("cannot initialise a pool: residency is required, and its memory cannot be locked: %s (errno %d)",
+		      why, error)
+		.line("pool '%s' %p, min_nr %d", control.name, static_cast<const void *>(&pool), pool.min_nr)
+		.emit();
 }
 
 /// Makes the reserve's elements (PAR-1); all or none. 0 or -errno.
 int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {
 	auto &store = control.reserve.store();
-	int error = 0;
+	int error = make_home(pool, control, target_for(pool.min_nr));
+	settle_spares(pool, control);
 	while (error == 0 && control.reserve.has_room()) {
 		void *element = alloc_from_backing(pool, control, gfp_mask);
+		if (element != nullptr)
+			hold_in_place(control, element);
 		if (element == nullptr) {
 			error = -ENOMEM;
 		} else if (!store.give(entry_for(control, element))) {
@@ -196,9 +259,11 @@ int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 			error = -EINVAL;
 		}
 	}
+	if (error == 0 && (error = missing_residency(pool, control)) != 0)
+		report_missing_residency(pool, control, -error);
 	if (error != 0)
 		drain(pool, control);
-	control.counters.add(count_filled, store.given());
+	control.counters.add(count_filled, store.given() - control.counters.sum(count_filled));
 	store.note_full();
 	return error;
 }
@@ -244,6 +309,12 @@ int build(mempool_t &pool, const request &r)
 	pool.free = r.free;
 	pool.control = control;
 	shorten_ways(pool, *control, r);
+	static_cast<void>(reserve::make_library_resident());
+	if (pool.origin != made_by_create && control->residency != MEMPOOL_RESIDENCY_NONE) {
+		control->host_page = reserve::pages_around(&pool, sizeof(pool));
+		if (!reserve::make_resident(control->host_page))
+			control->host_page.lock_error = errno;
+	}
 	int error = start_tracking(*control) ? fill(pool, *control, r.attr.gfp_mask) : -ENOMEM;
 	if (error == 0) {
 		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork))

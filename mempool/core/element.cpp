@@ -31,21 +31,27 @@ void check_poison(const mempool_t &pool, const mempool_control &control, void *e
 
 } // namespace
 
-void *poisoned_entry_for(const mempool_control &control, void *element)
+void *marked_entry_for(const mempool_control &control, void *element)
 {
 	if (is_poisoned(element)) [[unlikely]]
 		base::fatal("pool '%s': element %p lies at an odd address, although element_size was given",
 			    control.name, element);
-	if (!watch::debug_on(MEMPOOL_DEBUG_POISON))
-		return element;
-	watch::poison(element, control.element_bytes);
-	return static_cast<char *>(element) + poisoned_bit;
+	auto *entry = static_cast<char *>(element);
+	if (control.arena.used() && !control.arena.owns(element))
+		entry += reserve::guest_bit;
+	if (watch::debug_on(MEMPOOL_DEBUG_POISON)) {
+		watch::poison(element, control.element_bytes);
+		entry += poisoned_bit;
+	}
+	return entry;
 }
 
 void *checked_element_of(const mempool_t &pool, const mempool_control &control, void *entry)
 {
-	void *element = static_cast<char *>(entry) - poisoned_bit;
-	check_poison(pool, control, element);
+	const uintptr_t bits = reinterpret_cast<uintptr_t>(entry) & control.entry_bits;
+	void *element = static_cast<char *>(entry) - bits;
+	if ((bits & poisoned_bit) != 0)
+		check_poison(pool, control, element);
 	return element;
 }
 

@@ -7,6 +7,8 @@
 // was poisoned when it went in. So the debug option may change at any time,
 // and only what was poisoned is checked. Elements of a known size are aligned
 // to two bytes at least, which leaves the bit free; others are never marked.
+// Where the pool has memory of its own for the reserve, bit 1 says that the
+// element is a guest, one that the backing made.
 #pragma once
 
 #include "mempool/core/control.hpp"
@@ -23,20 +25,21 @@ inline bool is_poisoned(const void *entry)
 	return (reinterpret_cast<uintptr_t>(entry) & poisoned_bit) != 0;
 }
 
-void *poisoned_entry_for(const mempool_control &control, void *element);
+void *marked_entry_for(const mempool_control &control, void *element);
 void *checked_element_of(const mempool_t &pool, const mempool_control &control, void *entry);
 
 /// The entry for an element that goes into the reserve.
 inline void *entry_for(const mempool_control &control, void *element)
 {
 	const bool look = control.element_bytes != 0 && (is_poisoned(element) || watch::debug_on(MEMPOOL_DEBUG_POISON));
-	return look ? poisoned_entry_for(control, element) : element;
+	const bool guest = control.arena.used() && !control.arena.owns(element);
+	return look || guest ? marked_entry_for(control, element) : element;
 }
 
 /// The element of an entry that left the reserve. Reports a poisoned element that was written to.
 inline void *element_of(const mempool_t &pool, const mempool_control &control, void *entry)
 {
-	const bool look = is_poisoned(entry) && control.element_bytes != 0;
+	const bool look = (reinterpret_cast<uintptr_t>(entry) & control.entry_bits) != 0;
 	return look ? checked_element_of(pool, control, entry) : entry;
 }
 

@@ -4,6 +4,7 @@
 //
 // Race table: may run in any threads at the same time, beside alloc and resize.
 #include "mempool/core/element.hpp"
+#include "mempool/core/home.hpp"
 #include "mempool/watch/debug.hpp"
 
 namespace mp::core {
@@ -12,6 +13,9 @@ namespace {
 /// Refill first: any element will do (PAR-21). False when others filled it meanwhile.
 [[gnu::noinline]] bool give_to_reserve(mempool_t &pool, mempool_control &control, void *element)
 {
+	if (control.arena.has_spare()) [[unlikely]]
+		if (give_spare(pool, control, element))
+			return true;
 	if (watch::debug_on(MEMPOOL_DEBUG_POISON) && !control.reserve.has_room()) [[unlikely]]
 		return false; // not poisoned for nothing: the backing may rely on what is in it
 	return give_entry(pool, control, entry_for(control, element));
@@ -33,6 +37,8 @@ namespace {
 	mempool_control &control = control_of(pool, "mempool_free");
 	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
 		return;
+	if (control.arena.owns(element))
+		return bring_home(*pool, control, element);
 	if (control.reserve.wants() && give_to_reserve(*pool, control, element))
 		return;
 	control.counters.add(count_frees);
@@ -53,10 +59,10 @@ extern "C" void mempool_free(void *element, mempool_t *pool)
 	// from now on we see the level that the taking left, or a later one. So the
 	// unlocked look at it, here or below, cannot miss that the reserve is not
 	// full (PAR-22).
-	// acquire: pairs with the release fences in the store, ORD-1
+	// acquire: pairs with the release fences in the store, ORD-1, and in the arena, ORD-15
 	base::fence(std::memory_order_acquire);
 	if (element != nullptr && pool != nullptr && pool->takes_back != nullptr && !watch::watching() &&
-	    pool->control->reserve.store().spread_is_full()) [[likely]]
+	    !near_home(*pool, element) && pool->control->reserve.store().spread_is_full()) [[likely]]
 		if (static_cast<backing::sheaves *>(pool->takes_back)->give(element)) [[likely]]
 			return;
 	free_slow(element, pool);

@@ -6,6 +6,7 @@
 // each step settle who gets what. Resizes follow one another, by
 // resize_lock, which is held while the backing is asked and may be held long.
 #include "mempool/core/element.hpp"
+#include "mempool/core/home.hpp"
 #include "mempool/watch/context.hpp"
 
 #include "reserve/base/report.hpp"
@@ -21,35 +22,42 @@ void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
 	while (void *entry = control.reserve.store().take_above(new_min_nr)) {
 		control.counters.add(count_withdrawn);
-		free_to_backing(pool, control, element_of(pool, control, entry));
+		dismiss(pool, control, entry);
 	}
 	set_min_nr(pool, new_min_nr); // INV-2
 }
 
-/// Room for more entries; false, and nothing changed, when there is no memory.
-bool raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
+/// Room for more entries, and memory that they may be made of. 0 or -errno, and nothing changed.
+int raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
 	reserve::memory_block more;
 	more.bytes = control.reserve.store().bytes_to_grow(new_min_nr);
 	if (more.bytes > 0) {
 		more.start = reserve::pinned_alloc(more.bytes);
 		if (more.start == nullptr)
-			return false;
+			return -ENOMEM;
+	}
+	const int error = make_home(pool, control, new_min_nr);
+	if (error != 0 && control.residency == MEMPOOL_RESIDENCY_REQUIRED) {
+		reserve::pinned_free(more.start, more.bytes);
+		return error;
 	}
 	const reserve::memory_block old = control.reserve.store().grow(more, new_min_nr);
 	set_min_nr(pool, new_min_nr); // INV-2
 	reserve::pinned_free(old.start, old.bytes);
-	return true;
+	return 0;
 }
 
 /// Asks the backing until the reserve is full, or the backing is empty: later
 /// frees then fill the rest (PAR-27).
 void top_up(mempool_t &pool, mempool_control &control)
 {
+	settle_spares(pool, control);
 	while (control.reserve.has_room()) {
 		void *element = alloc_from_backing(pool, control, GFP_KERNEL);
 		if (element == nullptr)
 			break;
+		hold_in_place(control, element);
 		if (!give_entry(pool, control, entry_for(control, element))) {
 			// frees were faster; or it is not a pointer that a store can hold
 			free_to_backing(pool, control, element);
@@ -84,8 +92,9 @@ extern "C" int mempool_resize(mempool_t *pool, int new_min_nr)
 		control.watchers.note_given(*pool); // it may be full now
 		return 0;
 	}
-	if (!raise_target(*pool, control, new_min_nr))
-		return -ENOMEM;
+	const int error = raise_target(*pool, control, new_min_nr);
+	if (error != 0)
+		return error;
 	control.watchers.note_taken(*pool); // it may be full no longer
 	top_up(*pool, control);
 	return 0;

@@ -5,6 +5,7 @@
 
 #include "reserve/base/counted_lock.hpp"
 #include "reserve/base/rcu.hpp"
+#include "reserve/residency.hpp"
 
 #include <mutex>
 #include <pthread.h>
@@ -38,10 +39,12 @@ void before_fork()
 	base::rcu_fork_prepare();
 	registry_lock.lock();
 	each_entry([](registry_entry &e) { e.at_fork->freeze(e.object); });
+	reserve::residency_freeze();
 }
 
 void after_fork_in_parent()
 {
+	reserve::residency_thaw();
 	each_entry([](registry_entry &e) { e.at_fork->thaw(e.object); });
 	registry_lock.unlock();
 	base::rcu_fork_parent();
@@ -49,6 +52,7 @@ void after_fork_in_parent()
 
 void after_fork_in_child()
 {
+	reserve::residency_thaw_in_child();
 	each_entry([](registry_entry &e) { e.at_fork->thaw_in_child(e.object); });
 	registry_lock.reset_in_child();
 	base::forget_locks_in_child();

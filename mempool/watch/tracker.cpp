@@ -22,14 +22,14 @@ size_t hash_of(const void *element)
 bool tracker::init()
 {
 	constexpr size_t first_capacity = 256;
-	table_ = static_cast<record *>(reserve::pinned_alloc(first_capacity * sizeof(record)));
+	table_ = static_cast<record *>(reserve::present_alloc(first_capacity * sizeof(record)));
 	capacity_ = table_ != nullptr ? first_capacity : 0;
 	return table_ != nullptr;
 }
 
 void tracker::destroy()
 {
-	reserve::pinned_free(table_, capacity_ * sizeof(record));
+	reserve::present_free(table_, capacity_ * sizeof(record));
 	table_ = nullptr;
 	capacity_ = 0;
 }
@@ -48,7 +48,7 @@ bool tracker::grow()
 {
 	tracker larger;
 	larger.capacity_ = capacity_ * 2;
-	larger.table_ = static_cast<record *>(reserve::pinned_alloc(larger.capacity_ * sizeof(record)));
+	larger.table_ = static_cast<record *>(reserve::present_alloc(larger.capacity_ * sizeof(record)));
 	if (larger.table_ == nullptr)
 		return false;
 	for (size_t i = 0; i < capacity_; i++)

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -17,11 +18,6 @@ namespace mp::base {
 namespace {
 
 constinit std::atomic<map_gate_fn *> map_gate{nullptr};
-
-size_t machine_page_bytes()
-{
-	return static_cast<size_t>(sysconf(_SC_PAGESIZE)); // no system call: glibc keeps it
-}
 
 size_t whole_pages(size_t bytes)
 {
@@ -105,6 +101,11 @@ void unmap_memory(void *memory, size_t bytes)
 	errno = kept_errno;
 }
 
+size_t machine_page_bytes()
+{
+	return static_cast<size_t>(sysconf(_SC_PAGESIZE)); // no system call: glibc keeps it
+}
+
 bool populate(void *memory, size_t bytes)
 {
 	bytes = whole_pages(bytes);
@@ -112,11 +113,72 @@ bool populate(void *memory, size_t bytes)
 		return true;
 	if (errno != EINVAL)
 		return false;
-	// Before Linux 5.14: write to each page.
-	auto *byte = static_cast<volatile char *>(memory);
+	// Before Linux 5.14: write to each page, what is there already.
+	auto *byte = static_cast<char *>(memory);
 	for (size_t i = 0; i < bytes; i += machine_page_bytes())
-		byte[i] = byte[i];
+		std::atomic_ref(byte[i]).fetch_or(0, std::memory_order_relaxed);
 	return true;
+}
+
+bool lock_pages(void *memory, size_t bytes)
+{
+	return mlock(memory, whole_pages(bytes)) == 0;
+}
+
+bool set_at_fork(void *memory, size_t bytes, at_fork what)
+{
+	bytes = whole_pages(bytes);
+	switch (what) {
+	case at_fork::leave_out:
+		return madvise(memory, bytes, MADV_DONTFORK) == 0;
+	case at_fork::wipe:
+		return madvise(memory, bytes, MADV_WIPEONFORK) == 0;
+	case at_fork::copy:
+		break;
+	}
+	return true;
+}
+
+void keep_unmerged(void *memory, size_t bytes)
+{
+	const int kept_errno = errno;
+	static_cast<void>(madvise(memory, whole_pages(bytes), MADV_UNMERGEABLE)); // fails where there is no KSM
+	errno = kept_errno;
+}
+
+void prefer_node(void *memory, size_t bytes, int node)
+{
+	constexpr long preferred = 1; // MPOL_PREFERRED; <numaif.h> belongs to libnuma
+	constexpr unsigned most_nodes = 1024;
+	constexpr unsigned word_bits = 8 * sizeof(unsigned long);
+	unsigned long nodes[most_nodes / word_bits] = {};
+	if (node < 0 || static_cast<unsigned>(node) >= most_nodes)
+		return;
+	nodes[static_cast<unsigned>(node) / word_bits] = 1UL << (static_cast<unsigned>(node) % word_bits);
+	const int kept_errno = errno;
+	syscall(SYS_mbind, memory, whole_pages(bytes), preferred, nodes, most_nodes, 0L);
+	errno = kept_errno; // it is a wish
+}
+
+size_t count_missing_pages(const void *memory, size_t bytes)
+{
+	const size_t page = machine_page_bytes();
+	const auto start = reinterpret_cast<uintptr_t>(memory) & ~(page - 1);
+	const size_t pages = (reinterpret_cast<uintptr_t>(memory) + bytes - start + page - 1) / page;
+	size_t missing = 0;
+	unsigned char there[512];
+	for (size_t done = 0; done < pages;) {
+		const size_t some = pages - done < sizeof(there) ? pages - done : sizeof(there);
+		auto *at = reinterpret_cast<void *>(start + done * page); // NOLINT(performance-no-int-to-ptr)
+		if (mincore(at, some * page, there) != 0) {
+			missing += some;
+		} else {
+			for (size_t i = 0; i < some; i++)
+				missing += (there[i] & 1) == 0 ? 1 : 0;
+		}
+		done += some;
+	}
+	return missing;
 }
 
 void set_map_gate(map_gate_fn *gate)

@@ -20,9 +20,31 @@ void *map_aligned(size_t bytes, size_t align_bytes);
 /// Gives memory back that map_memory() or map_aligned() gave, with the same size.
 void unmap_memory(void *memory, size_t bytes);
 
-/// Makes the pages exist now, so that touching them later needs no memory.
-/// False when the machine cannot.
+/// Makes the pages exist now and writable, so that touching them later needs no
+/// memory. What is in them stays, whoever writes to them meanwhile. False, with
+/// errno, when the machine cannot.
 bool populate(void *memory, size_t bytes);
+
+/// Keeps the pages in memory until they are unmapped, and makes them exist.
+/// False, with errno: EPERM (RLIMIT_MEMLOCK is 0), ENOMEM (beyond it, or no memory), EAGAIN.
+bool lock_pages(void *memory, size_t bytes);
+
+/// What becomes of a mapping in a child: a copy, nothing, or zeroes.
+enum class at_fork { copy, leave_out, wipe };
+/// False, with errno, when this kernel cannot.
+bool set_at_fork(void *memory, size_t bytes, at_fork what);
+
+/// Nobody merges the pages with others that look the same (KSM).
+void keep_unmerged(void *memory, size_t bytes);
+
+/// The NUMA node to take the pages from, if it has any to give; before they exist.
+void prefer_node(void *memory, size_t bytes, int node);
+
+/// Pages that are not in memory now, of those that `bytes` from `memory` lie in;
+/// all of them when the kernel will not say. Asks for up to 2 MiB at a time.
+size_t count_missing_pages(const void *memory, size_t bytes);
+
+size_t machine_page_bytes();
 
 /// Asked before each mapping: false makes it fail. For tests that let the n-th
 /// allocation inside the library fail; nullptr lets everything pass.

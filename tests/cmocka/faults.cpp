@@ -23,6 +23,8 @@ __attribute__((weak)) int __real_pthread_atfork(atfork_fn *prepare, atfork_fn *p
 void *__wrap_mmap(void *at, size_t bytes, int access, int flags, int file, off_t offset);
 int __wrap_munmap(void *at, size_t bytes);
 int __wrap_madvise(void *at, size_t bytes, int advice);
+__attribute__((weak)) int __real_mlock(const void *at, size_t bytes);
+int __wrap_mlock(const void *at, size_t bytes);
 int __wrap_pthread_atfork(atfork_fn *prepare, atfork_fn *parent, atfork_fn *child);
 }
 
@@ -44,6 +46,11 @@ bool fails(fault kind)
 	fired = true;
 	errno = error_left;
 	return true;
+}
+
+bool populating_is_watched()
+{
+	return calls_left[static_cast<int>(fault::populate)] != 0;
 }
 
 } // namespace
@@ -101,6 +108,16 @@ int __wrap_madvise(void *at, size_t bytes, int advice)
 	if (advice == MADV_POPULATE_WRITE && fails(fault::populate))
 		return -1;
 	return __real_madvise(at, bytes, advice);
+}
+
+/// Locking would make the pages present without anybody asking for that.
+int __wrap_mlock(const void *at, size_t bytes)
+{
+	if (populating_is_watched()) {
+		errno = EPERM;
+		return -1;
+	}
+	return __real_mlock(at, bytes);
 }
 
 int __wrap_pthread_atfork(atfork_fn *prepare, atfork_fn *parent, atfork_fn *child)

@@ -156,6 +156,12 @@ inline void shrink_own()
 
 inline void make_kmalloc_pool()
 {
+	// So that there are a chunk and enough sheaves, also when nobody needs them.
+	static void *elements[700];
+	for (void *&e : elements)
+		e = kmalloc(8192, GFP_KERNEL);
+	for (void *e : elements)
+		kfree(e);
 	mempool_init_kmalloc_pool(&embedded, 2, 8192);
 }
 

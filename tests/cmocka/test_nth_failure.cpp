@@ -4,7 +4,7 @@
 // from then on: the n-th, for each n until nothing fails any more, each in a
 // process of its own, where the library has done nothing before. A failure must
 // be told as one, leave nothing behind, and not stand in the way of a retry.
-// link: -Wl,--wrap=mmap,--wrap=munmap,--wrap=madvise,--wrap=pthread_atfork
+// link: -Wl,--wrap=mmap,--wrap=munmap,--wrap=madvise,--wrap=mlock,--wrap=pthread_atfork
 #include "nth_scenarios.hpp"
 
 #include "mempool/backing/pages.hpp"

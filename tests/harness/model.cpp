@@ -190,14 +190,19 @@ void pool::free(void *element)
 	update_levels();
 }
 
-unsigned pool::free_bulk(std::span<void *const> elements)
+unsigned pool::free_bulk(std::span<void *const> elements, size_t must)
 {
 	calls_.clear();
 	unsigned taken = 0;
-	while (taken < elements.size() && curr_nr() < wanted())
-		reserve_.push_back(elements[taken++]);
+	for (; taken < elements.size() && (taken < must || curr_nr() < wanted()); taken++) {
+		if (curr_nr() < wanted()) {
+			reserve_.push_back(elements[taken]);
+			stats_.to_reserve++;
+		} else {
+			give_to_backing(elements[taken]);
+		}
+	}
 	stats_.frees += taken;
-	stats_.to_reserve += taken;
 	update_levels();
 	return taken;
 }

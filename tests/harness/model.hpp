@@ -72,8 +72,8 @@ class pool {
 	void alloc_bulk(std::span<void *> elements);
 	/// PAR-20, PAR-21, PAR-23.
 	void free(void *element);
-	/// PAR-25: how many were taken.
-	unsigned free_bulk(std::span<void *const> elements);
+	/// PAR-25: how many were taken; in any case the first `must`, as one of them is of the pool's own memory.
+	unsigned free_bulk(std::span<void *const> elements, size_t must);
 	/// PAR-26, PAR-27. The argument is good.
 	void resize(int new_min_nr);
 

@@ -37,6 +37,8 @@ int sequence::make(int min_nr, gfp_t mask, maker how, const char *name)
 	attr.node = static_cast<int>(random_.below(3)) - 1;
 	spread_ = (how != maker::init_attr && how != maker::create_attr) || random_.chance(50);
 	attr.store = spread_ ? MEMPOOL_STORE_SPREAD : MEMPOOL_STORE_LOCKED;
+	if (!player_.scripted() && random_.chance(50))
+		attr.residency = MEMPOOL_RESIDENCY_NONE;
 	attr.element_size = !source_->odd_addresses && random_.chance(50) ? source_->size_bytes : 0;
 
 	pool_ = &embedded_;
@@ -91,6 +93,9 @@ void sequence::op_end()
 			  created_ ? " mempool_destroy" : "", out_.size());
 	model_.exit();
 	player_.expect(model_.calls(), nullptr);
+	const auto of_home = [start = pool_->home_start, bytes = pool_->home_bytes](const void *address) {
+		return reinterpret_cast<uintptr_t>(address) - start < bytes;
+	};
 	if (exit_first)
 		mempool_exit(pool_);
 	if (created_)
@@ -98,9 +103,14 @@ void sequence::op_end()
 	player_.finish();
 	pool_ = nullptr;
 	check_state(tracked_ && !all_left() ? 1 : 0); // elements out are reported (PAR-5)
-	// Those are lost for the pool, whichever comes next, but not for the source.
-	while (!out_.empty())
-		player_.put_back(pull_out(out_.size() - 1));
+	// Those are lost for the pool, whichever comes next, but not for the source if they are its own.
+	while (!out_.empty()) {
+		void *const element = pull_out(out_.size() - 1);
+		if (of_home(player_.address_of(element)))
+			player_.lose(element);
+		else
+			player_.put_back(element);
+	}
 }
 
 /// PAR-5, PAR-6: harmless.

@@ -163,6 +163,8 @@ void sequence::op_free()
 	player_.expect(model_.calls(), pool_);
 	mempool_free(address, pool_);
 	player_.finish();
+	if (pool_->home_bytes != 0)
+		player_.forget(element); // another may be in the reserve in its place
 	check_state(0);
 }
 
@@ -186,6 +188,8 @@ void sequence::op_free_foreign()
 	player_.expect(model_.calls(), pool_);
 	mempool_free(address, pool_);
 	player_.finish();
+	if (pool_->home_bytes != 0)
+		player_.forget(element);
 	check_state(0);
 }
 
@@ -201,14 +205,23 @@ void sequence::op_free_bulk()
 	const std::vector<void *> before = addresses;
 
 	judge::begin_step("mempool_free_bulk(count %zu)", count);
-	const unsigned expected = model_.free_bulk(elements);
+	const auto at_home = [this](const void *address) {
+		return reinterpret_cast<uintptr_t>(address) - pool_->home_start < pool_->home_bytes;
+	};
+	size_t must = count; // what lies in the pool's own memory never stays with the caller
+	while (must > 0 && !at_home(addresses[must - 1]))
+		must--;
+	const unsigned expected = model_.free_bulk(elements, must);
 	player_.expect(model_.calls(), pool_);
 	const unsigned got = mempool_free_bulk(pool_, addresses.data(), static_cast<unsigned>(count));
 	player_.finish();
 	judge::note_result(std::to_string(got));
 	judge::compare("result", expected, got);
 	judge::compare("the array left as it was", true, addresses == before);
-	for (size_t i = expected; i < count; i++) { // the rest is still ours
+	if (pool_->home_bytes != 0)
+		for (size_t i = 0; i < expected; i++)
+			player_.forget(elements[i]); // which one is in the reserve is not the model's business
+	for (size_t i = expected; i < count; i++) {  // the rest is still ours
 		player_.keep(elements[i]);
 		out_.push_back(elements[i]);
 		left_.insert(elements[i]);

@@ -163,6 +163,12 @@ void player::keep(void *element)
 	ledger_.hand_out(address_of(element));
 }
 
+void player::lose(void *element)
+{
+	take_home(element);
+	forget(element);
+}
+
 void *player::make_foreign()
 {
 	void *address = source_.get();

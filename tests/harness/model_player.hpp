@@ -48,6 +48,11 @@ class player : public supplier {
 	void *take_home(void *element);
 	/// The same, for one that stays out.
 	void *address_of(void *element) const;
+	/// What the token stands for will be another address.
+	void forget(void *element);
+	/// An element that is out, and went down with its pool.
+	void lose(void *element);
+	bool scripted() const { return scripted_; }
 	/// It was not given back after all.
 	void keep(void *element);
 	/// An element that the pool never saw; it is out.
@@ -64,7 +69,6 @@ class player : public supplier {
 	const backing_call *next_call(const backing_call &got);
 	bool refuses(gfp_t mask);
 	void learn(const char *what, void *element, void *address);
-	void forget(void *element);
 
 	enum class mood { generous, empty, random, without_reclaim, without_io, every_nth, adjusted_only };
 

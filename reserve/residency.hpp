@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//
+// residency.hpp - memory that stays: its pages exist, are locked where that is
+// allowed, and are the process's own, also after a fork.
+//
+// A fork makes private pages copies that the next write must pay for, in the
+// parent too, and takes the locks from the child. So the fork handlers go
+// through all ranges, on both sides, before fork() returns: at a time that is
+// not critical. A range may also be kept out of children, or begin empty there.
+//
+// Owner of a range: who made it resident. Race table:
+//   make_resident, forget / the same   the list's lock
+//   fork / anything                    the list's lock, from freeze to thaw
+// Context: not from signal handlers.
+#pragma once
+
+#include "reserve/base/mapping.hpp"
+
+#include <cstddef>
+
+namespace mp::reserve {
+
+struct resident_range {
+	void *start = nullptr; // of a page
+	size_t bytes = 0;
+	base::at_fork at_fork = base::at_fork::copy;
+	int lock_error = 0; // why it is not locked; 0: it is
+	bool lost = false;  // after a fork its pages could not be made to exist again
+	resident_range *next = nullptr;
+	resident_range *previous = nullptr;
+
+	bool locked() const { return start != nullptr && lock_error == 0; }
+};
+
+/// Makes a range's pages exist, and locks them if that is allowed. False, with
+/// errno, when they cannot exist; the range is then nobody's business here.
+[[nodiscard]] bool make_resident(resident_range &range);
+
+/// The range is about to be unmapped, or its owner does without.
+void forget_resident(resident_range &range);
+
+/// The pages that `bytes` from `memory` on lie in, as a range.
+resident_range pages_around(const void *memory, size_t bytes);
+
+/// The pages of this library itself, its data and its code, when it is a shared
+/// one. Done once; 0, or the errno why they are not locked.
+int make_library_resident();
+
+void residency_freeze();
+void residency_thaw();
+void residency_thaw_in_child();
+
+} // namespace mp::reserve
