@@ -241,6 +241,8 @@ int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {
 	auto &store = control.reserve.store();
 	int error = make_home(pool, control, target_for(pool.min_nr));
+	if (error != 0 && control.residency == MEMPOOL_RESIDENCY_REQUIRED)
+		report_missing_residency(pool, control, -error);
 	settle_spares(pool, control);
 	while (error == 0 && control.reserve.has_room()) {
 		void *element = alloc_from_backing(pool, control, gfp_mask);
