@@ -101,8 +101,10 @@ void element_arena::destroy()
 void element_arena::abandon()
 {
 	const unsigned count = segment_count_.load(std::memory_order_relaxed);
-	for (unsigned k = 0; k < count; k++)
+	for (unsigned k = 0; k < count; k++) {
 		forget_resident(segments_[k].range);
+		present_free(segments_[k].next, next_bytes(segments_[k].elements));
+	}
 }
 
 element_arena::segment *element_arena::segment_of(const void *address)

@@ -54,10 +54,11 @@ class element_arena {
 
 	bool owns(const void *address) const
 	{
-		// Mostly there is one segment.
 		const auto offset =
 			reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(segments_[0].start);
-		return offset < segments_[0].range.bytes || owns_later(address);
+		// Mostly there is one segment. acquire: pairs with the release in grow(), ORD-15
+		return offset < segments_[0].range.bytes ||
+		       (segment_count_.load(std::memory_order_acquire) > 1 && owns_later(address));
 	}
 	size_t elements() const { return elements_.load(std::memory_order_relaxed); }
 
