@@ -18,11 +18,12 @@ namespace {
 constinit base::counted_lock ranges_lock;
 constinit resident_range ranges; // the list's head
 
-/// Locking makes the pages exist; where it is not allowed they are made to.
+/// Locking makes the pages exist; but it may not be allowed, and sanitizers make
+/// nothing of it.
 bool hold(resident_range &range)
 {
 	range.lock_error = base::lock_pages(range.start, range.bytes) ? 0 : errno;
-	return range.lock_error == 0 || base::populate(range.start, range.bytes);
+	return base::populate(range.start, range.bytes);
 }
 
 template <class Do> void each_range(Do what)
@@ -121,10 +122,9 @@ bool make_resident(resident_range &range)
 
 void forget_resident(resident_range &range)
 {
-	if (range.previous == nullptr)
-		return;
 	const std::lock_guard guard(ranges_lock);
-	unlink(range);
+	if (range.previous != nullptr)
+		unlink(range);
 }
 
 resident_range pages_around(const void *memory, size_t bytes)

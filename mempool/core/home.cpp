@@ -108,9 +108,8 @@ void hold_in_place(mempool_control &control, void *element)
 	if (!in_place(control))
 		return;
 	const reserve::resident_range pages = reserve::pages_around(element, control.element_bytes);
-	if (base::lock_pages(pages.start, pages.bytes))
-		return;
-	control.in_place_error.store(errno, std::memory_order_relaxed);
+	if (!base::lock_pages(pages.start, pages.bytes))
+		control.in_place_error.store(errno, std::memory_order_relaxed);
 	static_cast<void>(base::populate(pages.start, pages.bytes));
 }
 
