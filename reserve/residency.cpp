@@ -6,6 +6,7 @@
 #include "reserve/base/counted_lock.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <link.h>
@@ -48,7 +49,7 @@ struct own_segments {
 	static constexpr unsigned most = 8;
 	resident_range writable[most];
 	unsigned writable_count = 0;
-	int lock_error = 0;
+	std::atomic<int> lock_error{0};
 };
 constinit own_segments own;
 
@@ -64,7 +65,7 @@ void take_segment(uintptr_t start, uintptr_t end, bool writable)
 		pages_around(reinterpret_cast<void *>(start), end - start); // NOLINT(performance-no-int-to-ptr)
 	if (!writable) {
 		if (!base::lock_pages(range.start, range.bytes))
-			own.lock_error = errno;
+			own.lock_error.store(errno, std::memory_order_relaxed);
 		return;
 	}
 	if (own.writable_count == own_segments::most)
@@ -73,9 +74,10 @@ void take_segment(uintptr_t start, uintptr_t end, bool writable)
 	kept = range;
 	if (make_resident(kept)) {
 		own.writable_count++;
-		own.lock_error = kept.lock_error != 0 ? kept.lock_error : own.lock_error;
+		if (kept.lock_error != 0)
+			own.lock_error.store(kept.lock_error, std::memory_order_relaxed);
 	} else {
-		own.lock_error = errno;
+		own.lock_error.store(errno, std::memory_order_relaxed);
 	}
 }
 
@@ -143,7 +145,7 @@ int make_library_resident()
 	static constinit std::atomic<bool> done{false};
 	if (!done.exchange(true, std::memory_order_relaxed))
 		dl_iterate_phdr(take_segments, nullptr);
-	return own.lock_error;
+	return own.lock_error.load(std::memory_order_relaxed);
 }
 
 void residency_freeze()
