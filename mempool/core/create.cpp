@@ -224,18 +224,6 @@ void drain(mempool_t &pool, mempool_control &control)
 		dismiss(pool, control, entry);
 }
 
-void report_missing_residency(const mempool_t &pool, const mempool_control &control, int error)
-{
-	const char *why = error == EPERM    ? "RLIMIT_MEMLOCK is 0, and CAP_IPC_LOCK is not held"
-			  : error == ENOMEM ? "RLIMIT_MEMLOCK is too low, or there is no memory"
-					    : "the kernel could not";
-	base::report(base::severity::bug)
-		.line("cannot initialise a pool: residency is required, and its memory cannot be locked: %s (errno %d)",
-		      why, error)
-		.line("pool '%s' %p, min_nr %d", control.name, static_cast<const void *>(&pool), pool.min_nr)
-		.emit();
-}
-
 /// Makes the reserve's elements (PAR-1); all or none. 0 or -errno.
 int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {

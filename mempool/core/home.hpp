@@ -48,6 +48,8 @@ void hold_in_place(mempool_control &control, void *element);
 /// Why the pool is not resident although that is required, as -errno; 0: it is.
 int missing_residency(const mempool_t &pool, const mempool_control &control);
 
+void report_missing_residency(const mempool_t &pool, const mempool_control &control, int error);
+
 /// After a fork, in the parent: what residency.hpp does not know of.
 void renew_after_fork(mempool_control &control);
 /// In the child, alone; the store has been thawed.
