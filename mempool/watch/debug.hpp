@@ -11,6 +11,8 @@
 
 #include "mempool/mempool-debug.h"
 
+#include "reserve/base/peek.hpp"
+
 #include <atomic>
 
 namespace mp::watch {
@@ -23,7 +25,7 @@ extern constinit std::atomic<unsigned> watch_word;
 /// Is there anything to look at? The one load of an ordinary day.
 inline bool watching()
 {
-	return watch_word.load(std::memory_order_relaxed) != 0;
+	return base::is_set(watch_word);
 }
 
 inline bool debug_on(unsigned flag)
