@@ -2,6 +2,7 @@
 //
 // main.cpp - the mempool command: one subcommand a job. Exit status 0: done; 1:
 // it failed, and stderr says why; 2: the command line is wrong.
+#include "tools/certify.hpp"
 #include "tools/demo.hpp"
 
 #include <CLI/CLI.hpp>
@@ -54,6 +55,31 @@ void add_demo(CLI::App &app, demo::options &wanted)
 		->check(refuse_empty);
 }
 
+void add_certify(CLI::App &app, certify::options &wanted)
+{
+	CLI::App *certify =
+		app.add_subcommand("certify", "Make pools here and now, and say whether their reserves are guaranteed");
+	certify->add_option("--min-nr", wanted.min_nr, "Elements that each pool keeps in reserve")
+		->capture_default_str()
+		->type_name("N")
+		->check(CLI::Range(1, 1000000));
+	certify->add_option("--size", wanted.size_bytes, "Bytes of one element")
+		->capture_default_str()
+		->type_name("BYTES")
+		->check(CLI::Range(size_t{1}, size_t{4} << 20));
+	certify->add_option("--backing", wanted.backings, "Where elements come from (default: each in turn)")
+		->delimiter(',')
+		->check(CLI::IsMember(certify::backing_names()));
+	certify->add_option("--at-fork", wanted.at_fork, "What a child has of the reserve (default: each in turn)")
+		->delimiter(',')
+		->check(CLI::IsMember(certify::at_fork_names()));
+	certify->add_option("--residency", wanted.residency, "Whether reserves shall be in memory for good")
+		->capture_default_str()
+		->check(CLI::IsMember(certify::residency_names()));
+	certify->add_flag("--fork", wanted.fork, "Fork, and look on both sides")->disable_flag_override();
+	certify->add_flag("--json", wanted.json, "Print one JSON object")->disable_flag_override();
+}
+
 std::string message(const CLI::App *, const CLI::Error &e)
 {
 	return std::string("mempool: ") + e.what() +
@@ -88,17 +114,21 @@ int run(int argc, char **argv)
 {
 	CLI::App app("Work with libmempool: the Linux kernel's mempool in userspace", "mempool");
 	demo::options demo_wanted;
+	certify::options certify_wanted;
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
 	add_demo(app, demo_wanted);
+	add_certify(app, certify_wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
 		check_command(app);
+		if (const std::string why = certify::refusal(certify_wanted); !why.empty())
+			throw CLI::ValidationError(why);
 	} catch (const CLI::ParseError &e) {
 		return leave(app, e);
 	}
-	return demo::run(demo_wanted);
+	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
 }
 
 } // namespace

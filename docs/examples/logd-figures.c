@@ -5,6 +5,7 @@
 #include "logd-figures.h"
 
 #include <inttypes.h>
+#include <mempool/mempool-certificate.h>
 #include <mempool/mempool-stats.h>
 #include <stdio.h>
 #include <time.h>
@@ -86,7 +87,24 @@ static int write_pool(int fd, const mempool_t *pool)
 		       st.wait_total_ns, st.wait_longest_ns);
 }
 
-int figures_write(const struct logd_figures *figures, int fd, const mempool_t *pool)
+/* Whether the reserve is guaranteed now, or else why not, in words. */
+static int write_certificate(int fd, mempool_t *pool)
+{
+	struct mempool_cert cert = {.size = sizeof(cert)};
+	const char *separator = "";
+	int rc = 0;
+
+	if (mempool_certificate(pool, &cert) != 0)
+		return 0;
+	rc = dprintf(fd, " \"certificate\": {\"guaranteed\": %s, \"doubts\": [", cert.guaranteed ? "true" : "false");
+	for (unsigned int doubts = cert.doubts; doubts != 0 && rc >= 0; doubts &= doubts - 1) {
+		rc = dprintf(fd, "%s\"%s\"", separator, mempool_doubt_text(doubts & -doubts));
+		separator = ", ";
+	}
+	return rc < 0 ? rc : dprintf(fd, "]},\n");
+}
+
+int figures_write(const struct logd_figures *figures, int fd, mempool_t *pool)
 {
 	int rc = dprintf(fd,
 			 "{\n \"received\": %" PRIu64 ", \"malformed\": %" PRIu64 ", \"cut\": %" PRIu64
@@ -97,6 +115,8 @@ int figures_write(const struct logd_figures *figures, int fd, const mempool_t *p
 
 	if (rc >= 0 && pool != NULL)
 		rc = write_pool(fd, pool);
+	if (rc >= 0 && pool != NULL)
+		rc = write_certificate(fd, pool);
 	if (rc >= 0)
 		rc = dprintf(fd, " \"samples\": [");
 	for (unsigned int i = 0; i < figures->samples && rc >= 0; i++)

@@ -58,10 +58,10 @@ void figures_count_level(struct logd_figures *figures, uint64_t now_ns, const me
  * figures_write() - write all of it as one JSON object.
  * @figures: the figures.
  * @fd: where to.
- * @pool: adds the pool's own figures; NULL for none.
+ * @pool: adds the pool's own figures, and its certificate; NULL for none.
  *
  * Return: 0; -1 with errno when the file could not be written.
  */
-int figures_write(const struct logd_figures *figures, int fd, const mempool_t *pool);
+int figures_write(const struct logd_figures *figures, int fd, mempool_t *pool);
 
 #endif /* LOGD_FIGURES_H */
