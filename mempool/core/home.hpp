@@ -6,7 +6,7 @@
 // in a guest, an element that the backing made (PAR-21); when it comes home and
 // the reserve is full, a guest gives way and goes to the backing. So an element
 // of the arena is never the backing's, and a reserve that is full and has no
-// guests has all of its own.
+// guests has all of its own (INV-7).
 //
 // Owner of the state: the pool. Race table: bring_home, settle_spares: lock-free,
 // beside everything; the others with the owner's resize lock, or alone.
