@@ -89,6 +89,9 @@ test_limits()
 	first_line 'certify: not guaranteed: 0 of 13 reserves of 64 x 256 bytes'
 	prints 'elements are in memory, but not locked there' 'RLIMIT_MEMLOCK is 0, and CAP_IPC_LOCK is not held' \
 		'`ulimit -l`' 'LimitMEMLOCK='
+	KIB=0 run 1 --json --backing own
+	prints '{"name":"unlocked","text":"elements are in memory, but not locked there","advice":"RLIMIT_MEMLOCK is 0,' \
+		'{"name":"structures","text":"the pool'
 	KIB=64 run 1 --backing pages --min-nr 16
 	prints 'RLIMIT_MEMLOCK is 64 KiB, and what the process locks does not fit in'
 	KIB=0 run 1 --residency required --backing slab --at-fork copy
