@@ -245,9 +245,10 @@ void mempool_destroy(mempool_t *pool);
  * @pool: the pool.
  * @new_min_nr: 1 to MEMPOOL_NR_MAX.
  *
- * Shrinking gives the surplus to free_fn, newest first (PAR-26). Growing asks
- * alloc_fn(GFP_KERNEL) for the missing elements; when it stops early, later
- * frees fill the rest, and 0 is returned all the same (PAR-27). alloc and
+ * Shrinking gives the surplus to free_fn, newest first (PAR-26), or keeps it
+ * aside where it is the pool's own memory. Growing takes more of that, or asks
+ * alloc_fn(GFP_KERNEL); when it stops early, later frees fill the rest, and 0
+ * is returned all the same (PAR-27), unless residency is required. alloc and
  * free may go on meanwhile; sleepers are woken when elements came (PAR-28).
  *
  * Context: may sleep. Not from a signal handler.
@@ -318,7 +319,8 @@ int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int count, unsign
  * @pool: the pool that it came from.
  *
  * While the reserve is not full, any freed element goes there, and sleepers
- * are woken; else to free_fn (PAR-21, PAR-24). Whether it is an element of
+ * are woken; else to free_fn (PAR-21, PAR-24). One that is the pool's own memory
+ * always goes there, and another makes way. Whether it is an element of
  * this pool is not looked at, as in the kernel: what is not damages the pool.
  * The debug option "track" finds it, for any backing.
  *
@@ -334,11 +336,11 @@ void mempool_free(void *element, mempool_t *pool);
  * @elems: the elements.
  * @count: how many.
  *
- * Takes from the front of @elems until the reserve is full. The slots that
- * were taken are left as they are; the caller owns only the rest, and hands
- * it to its backing.
+ * Takes from the front of @elems until the reserve is full, and in any case up
+ * to the last one that is the pool's own memory. The slots that were taken are
+ * left as they are; the caller owns only the rest, and hands it to its backing.
  *
- * Context: any, signal handlers included. Never sleeps.
+ * Context: as mempool_free().
  * Return: how many were taken.
  */
 unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigned int count);

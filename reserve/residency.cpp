@@ -49,7 +49,15 @@ struct own_segments {
 	static constexpr unsigned most = 8;
 	resident_range writable[most];
 	unsigned writable_count = 0;
+	resident_range read_only[most]; // on no list: there is nothing to populate
+	unsigned read_only_count = 0;
 	std::atomic<int> lock_error{0};
+
+	void lock_read_only(resident_range &range)
+	{
+		if (!base::lock_pages(range.start, range.bytes))
+			lock_error.store(errno, std::memory_order_relaxed);
+	}
 };
 constinit own_segments own;
 
@@ -64,8 +72,9 @@ void take_segment(uintptr_t start, uintptr_t end, bool writable)
 	resident_range range =
 		pages_around(reinterpret_cast<void *>(start), end - start); // NOLINT(performance-no-int-to-ptr)
 	if (!writable) {
-		if (!base::lock_pages(range.start, range.bytes))
-			own.lock_error.store(errno, std::memory_order_relaxed);
+		own.lock_read_only(range);
+		if (own.read_only_count < own_segments::most)
+			own.read_only[own.read_only_count++] = range;
 		return;
 	}
 	if (own.writable_count == own_segments::most)
@@ -173,6 +182,8 @@ void residency_thaw_in_child()
 		// Left out: nothing is there. Wiped: its owner makes it resident when it is needed.
 		unlink(r);
 	});
+	for (unsigned i = 0; i < own.read_only_count; i++)
+		own.lock_read_only(own.read_only[i]);
 	ranges_lock.reset_in_child();
 }
 

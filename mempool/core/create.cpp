@@ -55,6 +55,7 @@ void thaw_in_child(void *object)
 		set_min_nr(pool, control.reserve.store().target()); // INV-2
 	renew_after_fork(control);
 	leave_parents_home(pool, control);
+	control.minor_faults_before = control.major_faults_before = 0; // a child's begin at 0
 }
 constexpr watch::fork_ops pool_at_fork = {freeze, thaw, thaw_in_child};
 

@@ -9,6 +9,7 @@
 #include "mempool/core/home.hpp"
 #include "mempool/watch/context.hpp"
 
+#include "reserve/base/fence.hpp"
 #include "reserve/base/report.hpp"
 #include "reserve/pinned.hpp"
 
@@ -52,6 +53,8 @@ int raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 /// frees then fill the rest (PAR-27).
 void top_up(mempool_t &pool, mempool_control &control)
 {
+	// seq_cst: pairs with the fence in bring_home(), which looked at the old target, ORD-16
+	base::fence(std::memory_order_seq_cst);
 	settle_spares(pool, control);
 	while (control.reserve.has_room()) {
 		void *element = alloc_from_backing(pool, control, GFP_KERNEL);
