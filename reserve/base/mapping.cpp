@@ -119,6 +119,35 @@ bool populate(void *memory, size_t bytes)
 	return true;
 }
 
+size_t present_bytes(const void *memory, size_t bytes)
+{
+	const int kept_errno = errno;
+	const size_t page_bytes = machine_page_bytes();
+	auto *at = static_cast<char *>(const_cast<void *>(memory));
+	size_t present = 0;
+	for (bytes = whole_pages(bytes); bytes > 0;) {
+		unsigned char pages[1024];
+		const size_t run = bytes < sizeof(pages) * page_bytes ? bytes : sizeof(pages) * page_bytes;
+		if (mincore(at, run, pages) != 0) {
+			present += run;
+		} else {
+			for (size_t i = 0; i < run / page_bytes; i++)
+				present += (pages[i] & 1U) != 0 ? page_bytes : 0;
+		}
+		at += run;
+		bytes -= run;
+	}
+	errno = kept_errno;
+	return present;
+}
+
+void keep_pages_small(void *memory, size_t bytes)
+{
+	const int kept_errno = errno;
+	madvise(memory, whole_pages(bytes), MADV_NOHUGEPAGE);
+	errno = kept_errno;
+}
+
 void set_map_gate(map_gate_fn *gate)
 {
 	map_gate.store(gate, std::memory_order_relaxed);

@@ -24,6 +24,13 @@ void unmap_memory(void *memory, size_t bytes);
 /// False when the machine cannot.
 bool populate(void *memory, size_t bytes);
 
+/// How many bytes of whole pages in the range exist already; `memory` is
+/// aligned to a page. All of them when the machine cannot tell.
+size_t present_bytes(const void *memory, size_t bytes);
+
+/// Touching one page of it makes no others exist.
+void keep_pages_small(void *memory, size_t bytes);
+
 /// Asked before each mapping: false makes it fail. For tests that let the n-th
 /// allocation inside the library fail; nullptr lets everything pass.
 using map_gate_fn = bool(size_t bytes);
