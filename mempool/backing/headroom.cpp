@@ -168,9 +168,13 @@ bool headroom::ask_pages(size_t bytes, gfp_t gfp_mask)
 		return true;
 	if (!base::holds_locks()) {
 		const std::lock_guard guard(lock_);
-		read();
-		// In flight is what we ask for, too.
-		if (room(need::pages, (gfp_mask & __GFP_HIGH) != 0) >= 0) {
+		const bool high = (gfp_mask & __GFP_HIGH) != 0;
+		// At the limit many ask in vain: one who reads serves them all for a
+		// moment. In flight is what we ask for, too.
+		const bool certain = from_.now_ns() < refuse_until_ns_ && room(need::pages, high) < 0;
+		if (!certain)
+			read();
+		if (!certain && room(need::pages, high) >= 0) {
 			const int64_t spare = room(need::pages, false) / 8;
 			if (spare >= static_cast<int64_t>(credit_least_bytes)) {
 				credit_until_ns_.store(from_.now_ns() + reading_serves_ns, std::memory_order_relaxed);
@@ -179,6 +183,8 @@ bool headroom::ask_pages(size_t bytes, gfp_t gfp_mask)
 			}
 			return true;
 		}
+		if (!certain)
+			refuse_until_ns_ = from_.now_ns() + refusal_serves_ns;
 	}
 	in_flight_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
 	return refuse();

@@ -39,6 +39,7 @@ class headroom {
 		uint64_t (*now_ns)();
 	};
 	static constexpr uint64_t reading_serves_ns = 50'000'000;
+	static constexpr uint64_t refusal_serves_ns = 1'000'000;
 	static constexpr uint64_t credit_max_bytes = uint64_t{4} << 20;
 	static constexpr uint64_t credit_least_bytes = uint64_t{64} << 10;
 
@@ -96,6 +97,7 @@ class headroom {
 	uint64_t min_bytes_ = 0;
 	base::memory_reading last_;
 	uint64_t looked_at_ns_ = 0; // for a cgroup
+	uint64_t refuse_until_ns_ = 0;
 	bool looked_ = false;
 
 	std::atomic<uint64_t> credit_bytes_{0};

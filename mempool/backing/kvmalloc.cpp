@@ -6,6 +6,7 @@
 #include "mempool/backing/headroom.hpp"
 #include "mempool/backing/kmalloc.hpp"
 #include "mempool/backing/pagemap.hpp"
+#include "mempool/backing/reclaim.hpp"
 #include "mempool/slab.h"
 
 #include "reserve/base/mapping.hpp"
@@ -37,7 +38,6 @@ bool make_present(mapped_region &r, gfp_t gfp_mask)
 /// Mappings start at a unit of the pagemap, so that their first byte is theirs alone there.
 void *map_region(size_t bytes, gfp_t gfp_mask)
 {
-	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
 	const bool watched = process_headroom().look();
 	if (watched && !process_headroom().ask_space(bytes, gfp_mask))
 		return nullptr;
@@ -83,7 +83,11 @@ extern "C" void *kvmalloc(size_t size, gfp_t flags)
 			return memory;
 	}
 	// Fresh mappings are zero, so __GFP_ZERO needs no work.
-	void *memory = backing::map_region(size, flags);
+	flags = current_gfp_context(flags); // PAR-34
+	const auto try_once = [&] { return backing::map_region(size, flags); };
+	void *memory = try_once();
+	if (memory == nullptr)
+		memory = backing::after_reclaim(flags, try_once);
 	if (memory == nullptr)
 		errno = ENOMEM;
 	return memory;

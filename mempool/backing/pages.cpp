@@ -5,6 +5,7 @@
 
 #include "mempool/backing/chunk.hpp"
 #include "mempool/backing/headroom.hpp"
+#include "mempool/backing/reclaim.hpp"
 #include "mempool/watch/context.hpp"
 #include "mempool/watch/registry.hpp"
 
@@ -192,12 +193,17 @@ void *try_alloc(unsigned order, gfp_t gfp_mask, block_use use)
 void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
 {
 	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
-	void *block = try_alloc(order, gfp_mask, use);
+	const auto try_once = [&] { return try_alloc(order, gfp_mask, use); };
+	void *block = try_once();
+	if (block == nullptr) [[unlikely]]
+		block = after_reclaim(gfp_mask, try_once); // PAR-35
 	const gfp_t for_ever = __GFP_NOFAIL | __GFP_DIRECT_RECLAIM;
 	while (block == nullptr && (gfp_mask & for_ever) == for_ever) {
 		base::futex_word nobody{0};
 		base::futex_wait(nobody, 0, base::deadline_after(base::ns_per_s / 100));
-		block = try_alloc(order, gfp_mask, use);
+		block = try_once();
+		if (block == nullptr)
+			block = after_reclaim(gfp_mask, try_once);
 	}
 	if (block == nullptr)
 		errno = ENOMEM;
