@@ -74,11 +74,7 @@ struct shrinker {
  * Context: any thread. May sleep for a lock; not for signal handlers.
  * Return: the shrinker, or NULL with errno ENOMEM, or EINVAL and a report for unknown flags or no name.
  */
-#ifdef __GNUC__
-__attribute__((format(printf, 2, 3)))
-#endif
-struct shrinker *
-shrinker_alloc(unsigned int flags, const char *fmt, ...);
+struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
  * shrinker_register() - from now on it is asked.
@@ -102,6 +98,29 @@ void shrinker_register(struct shrinker *shrinker);
  * nothing.
  */
 void shrinker_free(struct shrinker *shrinker);
+
+/**
+ * mempool_reclaimd_start() - a thread that reclaims before allocations have to.
+ *
+ * It sleeps until the headroom falls below the watermark "low" (mempool-limits.h),
+ * then gives back what caches keep and asks the shrinkers, until "high" is free
+ * or nothing more can be freed; then it rests for 100 ms. A forked child has none until it starts its own.
+ * Extension.
+ *
+ * Context: any thread. May sleep; not for signal handlers.
+ * Return: 0; -EALREADY when it runs already; -EAGAIN or another -errno when there can be no thread.
+ */
+int mempool_reclaimd_start(void);
+
+/**
+ * mempool_reclaimd_stop() - end that thread, and wait until it has ended.
+ *
+ * Extension.
+ *
+ * Context: any thread but a shrinker's callback. Sleeps; not for signal handlers.
+ * Return: 0; -ESRCH when it does not run; -EDEADLK from a shrinker's callback.
+ */
+int mempool_reclaimd_stop(void);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -7,6 +7,7 @@
 #include "mempool/backing/kmalloc.hpp"
 #include "mempool/backing/pagemap.hpp"
 #include "mempool/backing/reclaim.hpp"
+#include "mempool/backing/reclaimd.hpp"
 #include "mempool/slab.h"
 
 #include "reserve/base/mapping.hpp"
@@ -86,6 +87,8 @@ extern "C" void *kvmalloc(size_t size, gfp_t flags)
 	flags = current_gfp_context(flags); // PAR-34
 	const auto try_once = [&] { return backing::map_region(size, flags); };
 	void *memory = try_once();
+	if ((flags & __GFP_KSWAPD_RECLAIM) != 0)
+		backing::reclaimd_wake();
 	if (memory == nullptr)
 		memory = backing::after_reclaim(flags, try_once);
 	if (memory == nullptr)

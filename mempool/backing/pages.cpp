@@ -6,6 +6,7 @@
 #include "mempool/backing/chunk.hpp"
 #include "mempool/backing/headroom.hpp"
 #include "mempool/backing/reclaim.hpp"
+#include "mempool/backing/reclaimd.hpp"
 #include "mempool/watch/context.hpp"
 #include "mempool/watch/registry.hpp"
 
@@ -195,6 +196,8 @@ void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
 	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
 	const auto try_once = [&] { return try_alloc(order, gfp_mask, use); };
 	void *block = try_once();
+	if ((gfp_mask & __GFP_KSWAPD_RECLAIM) != 0 && process_headroom().below_low()) [[unlikely]]
+		reclaimd_wake();
 	if (block == nullptr) [[unlikely]]
 		block = after_reclaim(gfp_mask, try_once); // PAR-35
 	const gfp_t for_ever = __GFP_NOFAIL | __GFP_DIRECT_RECLAIM;

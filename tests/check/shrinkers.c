@@ -258,6 +258,47 @@ START_TEST(par_35_nonsense_is_reported)
 }
 END_TEST
 
+static int child_starts_its_own(void *arg)
+{
+	(void)arg;
+	if (mempool_reclaimd_stop() != -ESRCH)
+		return 1;
+	if (mempool_reclaimd_start() != 0)
+		return 2;
+	return mempool_reclaimd_stop() == 0 ? 0 : 3;
+}
+
+START_TEST(par_35_reclaimd_works_from_low_to_high)
+{
+	static struct hoard h;
+	struct mempool_headroom_state now = {.size = sizeof(now)};
+	struct child_result r;
+	struct shrinker *s;
+	void *large;
+
+	ck_assert_int_eq(mempool_reclaimd_stop(), -ESRCH);
+	ck_assert_int_eq(mempool_reclaimd_start(), 0);
+	ck_assert_int_eq(mempool_reclaimd_start(), -EALREADY);
+	mempool_set_limit(64 * MIB);
+	s = offer(&h, 0);
+	/* Above low nobody is asked. */
+	large = kvmalloc(59 * MIB, GFP_NOWAIT);
+	ck_assert_ptr_nonnull(large);
+	ck_assert_int_eq(h.counts, 0);
+	/* Below it somebody is, though the mask must not reclaim by itself. */
+	kvfree(large);
+	ck_assert_ptr_nonnull(large = kvmalloc(61 * MIB + MIB * 3 / 4, GFP_NOWAIT));
+	ck_assert_ptr_null(kvmalloc(32 * MIB, GFP_NOWAIT));
+	WAIT_FOR(h.counts > 0);
+	child_run(&r, child_starts_its_own, NULL);
+	ck_assert_exited(&r, 0);
+	ck_assert_int_eq(mempool_reclaimd_stop(), 0);
+	ck_assert_int_eq(mempool_reclaimd_stop(), -ESRCH);
+	kvfree(large);
+	shrinker_free(s);
+}
+END_TEST
+
 TCase *shrinker_tests(void)
 {
 	TCase *tc = new_case("shrinkers");
@@ -269,5 +310,6 @@ TCase *shrinker_tests(void)
 	tcase_add_test(tc, par_35_caches_come_first);
 	tcase_add_test(tc, par_35_free_waits_for_callbacks);
 	tcase_add_test(tc, par_35_nonsense_is_reported);
+	tcase_add_test(tc, par_35_reclaimd_works_from_low_to_high);
 	return tc;
 }
