@@ -51,10 +51,11 @@ template <class Try> auto after_reclaim(gfp_t gfp_mask, Try try_again) -> declty
 	if (!may_reclaim(gfp_mask))
 		return nullptr;
 	for (unsigned round = 1; round <= most_rounds; round++) {
-		const uint64_t freed = reclaim_round(gfp_mask, most_rounds - round);
+		if (reclaim_round(gfp_mask, most_rounds - round) == 0)
+			break;
 		if (auto *memory = try_again())
 			return memory;
-		if (freed == 0 || (gfp_mask & __GFP_NORETRY) != 0)
+		if ((gfp_mask & __GFP_NORETRY) != 0)
 			break;
 	}
 	return nullptr;
