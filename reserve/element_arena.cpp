@@ -222,11 +222,6 @@ int element_arena::lock_error() const
 	return 0;
 }
 
-size_t element_arena::bytes() const
-{
-	return elements() * shape_.stride_bytes;
-}
-
 size_t element_arena::count_missing_pages() const
 {
 	size_t missing = 0;

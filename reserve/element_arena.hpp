@@ -80,7 +80,12 @@ class element_arena {
 
 	/// Why it is not locked, as an errno; 0: it is.
 	int lock_error() const;
-	size_t bytes() const;
+	size_t bytes() const { return elements() * shape_.stride_bytes; }
+	/// Bytes that so many more take; SIZE_MAX when there is no such number.
+	size_t bytes_for(size_t elements) const
+	{
+		return elements > SIZE_MAX / shape_.stride_bytes ? SIZE_MAX : elements * shape_.stride_bytes;
+	}
 	size_t count_missing_pages() const;
 
       private:

@@ -120,10 +120,12 @@ void free_slab(deferred_free &item)
 }
 constexpr deferred_op slab_op = {free_slab};
 
-void free_chain(kmem_cache &cache, slab *chain)
+/// Says how many slabs came back; those with readers do so later.
+size_t free_chain(kmem_cache &cache, slab *chain)
 {
 	const bool readers = (cache.flags & SLAB_TYPESAFE_BY_RCU) != 0;
-	while (chain != nullptr) {
+	size_t count = 0;
+	for (; chain != nullptr; count += readers ? 0 : 1) {
 		slab *next = chain->next;
 		if (readers)
 			defer_free(chain->later, slab_op);
@@ -131,6 +133,7 @@ void free_chain(kmem_cache &cache, slab *chain)
 			pages_free(chain->block, cache.layout.order);
 		chain = next;
 	}
+	return count;
 }
 
 /// With the lock: objects that handlers freed go to their slabs.
@@ -277,6 +280,19 @@ void put_objects(kmem_cache &cache, std::span<void *const> objects)
 	}
 }
 
+size_t shrink_cache(kmem_cache &cache)
+{
+	slab *chain = nullptr;
+	// Where the kernel lets us not stop the other CPUs, what lies in their sheaves stays.
+	static_cast<void>(cache.sheaves.flush());
+	{
+		const std::lock_guard guard(cache.lock);
+		collect_deferred(cache);
+		chain = detach_empty(cache, 0);
+	}
+	return free_chain(cache, chain);
+}
+
 bool is_object(const kmem_cache &cache, const block_info &info, const void *address)
 {
 	const auto offset =
@@ -410,18 +426,9 @@ extern "C" void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p)
 
 extern "C" int kmem_cache_shrink(struct kmem_cache *s)
 {
-	slab *chain = nullptr;
-	bool some_left = false;
-	// Where the kernel lets us not stop the other CPUs, what lies in their sheaves stays.
-	static_cast<void>(s->sheaves.flush());
-	{
-		const std::lock_guard guard(s->lock);
-		collect_deferred(*s);
-		chain = detach_empty(*s, 0);
-		some_left = s->lists[kmem_cache::partial].count() + s->lists[kmem_cache::full].count() > 0;
-	}
-	free_chain(*s, chain);
-	return some_left ? 1 : 0;
+	shrink_cache(*s);
+	const std::lock_guard guard(s->lock);
+	return s->lists[kmem_cache::partial].count() + s->lists[kmem_cache::full].count() > 0 ? 1 : 0;
 }
 
 extern "C" unsigned int kmem_cache_size(struct kmem_cache *s)

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "mempool/backing/layout.hpp"
+#include "mempool/backing/reclaim.hpp"
 #include "mempool/backing/sheaves.hpp"
 #include "mempool/backing/slab.hpp"
 #include "mempool/watch/registry.hpp"
@@ -37,7 +38,8 @@ struct kmem_cache {
 
 	mp::base::striped_counters<field_count> counters; // of what did not go through a sheaf
 	mp::watch::registry_entry registered;
-	size_t control_bytes; // of the block that this structure lies in
+	mp::backing::reclaim_guest at_reclaim; // those without sheaves have little to give, and are none
+	size_t control_bytes;                  // of the block that this structure lies in
 
 	mp::base::counted_lock lock;
 	mp::backing::slab_list lists[list_count];
@@ -97,6 +99,10 @@ bool is_object(const kmem_cache &cache, const block_info &info, const void *addr
 
 /// kmem_cache_free() for what the caller has found to be an object of the cache.
 void free_object(kmem_cache &cache, void *object);
+
+/// Gives slabs without objects back, and what lies in sheaves; says how many
+/// slabs. Not under a lock of ours.
+size_t shrink_cache(kmem_cache &cache);
 
 /// A cache without sheaves and without debugging: its slabs alone, for tests.
 kmem_cache *create_plain_cache(const char *name, unsigned size_bytes);

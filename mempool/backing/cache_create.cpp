@@ -114,8 +114,11 @@ kmem_cache *build_cache(const char *name, const slot_layout &layout, slab_flags_
 	cache->counters.init(block + head_bytes, stripes);
 	cache->control_bytes = control_bytes;
 	if ((!with_sheaves || cache->debugging() || cache->sheaves.init(*cache)) &&
-	    watch::registry_add(watch::registry_kind::cache, cache->registered, cache, &cache_at_fork))
+	    watch::registry_add(watch::registry_kind::cache, cache->registered, cache, &cache_at_fork)) {
+		if (with_sheaves)
+			reclaim_add(guest_kind::cache, cache->at_reclaim, cache);
 		return cache;
+	}
 	cache->sheaves.destroy();
 	reserve::pinned_free(block, control_bytes);
 	errno = ENOMEM;
@@ -181,6 +184,8 @@ extern "C" void kmem_cache_destroy(struct kmem_cache *s)
 {
 	if (s == nullptr)
 		return;
+	if (s->at_reclaim.object != nullptr)
+		reclaim_remove(guest_kind::cache, s->at_reclaim);
 	watch::registry_remove(s->registered);
 	s->sheaves.destroy();
 	kmem_cache_shrink(s);

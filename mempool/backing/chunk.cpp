@@ -4,6 +4,8 @@
 // half of the block of the next order; two free buddies are merged (INV-6).
 #include "mempool/backing/chunk.hpp"
 
+#include "mempool/backing/headroom.hpp"
+
 #include "reserve/base/check.hpp"
 #include "reserve/base/mapping.hpp"
 #include "reserve/pinned.hpp"
@@ -38,6 +40,8 @@ chunk *chunk::create()
 
 void chunk::destroy()
 {
+	if (const size_t counted = noted_bytes(); counted > 0)
+		process_headroom().given_back(counted);
 	static_cast<void>(pagemap_set(base, nullptr));
 	base::unmap_memory(base, unit_bytes);
 	reserve::present_free(this, sizeof(chunk));
@@ -101,6 +105,44 @@ void chunk::give(void *block, unsigned order)
 		order++;
 	}
 	link_free(index, order);
+}
+
+/// The words that hold a block's bits, and which bits.
+template <class Word> void chunk::each_word(const void *block, unsigned order, Word visit) const
+{
+	const unsigned first = index_of(block);
+	const unsigned pages = 1U << order;
+	if (pages < 64)
+		return visit(first / 64, ((uint64_t{1} << pages) - 1) << first % 64);
+	for (unsigned i = first / 64; i < (first + pages) / 64; i++)
+		visit(i, ~uint64_t{0});
+}
+
+bool chunk::known_present(const void *block, unsigned order) const
+{
+	bool all = true;
+	each_word(block, order, [&](unsigned word, uint64_t bits) {
+		all &= (present_[word].load(std::memory_order_relaxed) & bits) == bits;
+	});
+	return all;
+}
+
+size_t chunk::note_present(const void *block, unsigned order)
+{
+	size_t pages = 0;
+	each_word(block, order, [&](unsigned word, uint64_t bits) {
+		const uint64_t before = present_[word].fetch_or(bits, std::memory_order_relaxed);
+		pages += static_cast<size_t>(std::popcount(bits & ~before));
+	});
+	return pages * PAGE_SIZE;
+}
+
+size_t chunk::noted_bytes() const
+{
+	size_t pages = 0;
+	for (const std::atomic<uint64_t> &word : present_)
+		pages += static_cast<size_t>(std::popcount(word.load(std::memory_order_relaxed)));
+	return pages * PAGE_SIZE;
 }
 
 block_info chunk::describe(const void *address) const

@@ -38,6 +38,13 @@ class chunk : public region {
 	block_info describe(const void *address) const;
 	slab *descriptor_of(const void *block) const;
 
+	/// Pages of a block that is the caller's: are all known to be present? From now on they are.
+	bool known_present(const void *block, unsigned order) const;
+	/// Says how many bytes were not known to be before.
+	size_t note_present(const void *block, unsigned order);
+	/// Bytes that note_present() was told of.
+	size_t noted_bytes() const;
+
 	chunk *next = nullptr;
 	chunk *previous = nullptr;
 
@@ -65,6 +72,11 @@ class chunk : public region {
 	void link_free(unsigned index, unsigned order);
 	void unlink_free(unsigned index, unsigned order);
 
+	template <class Word> void each_word(const void *block, unsigned order, Word visit) const;
+
+	// A bit a page: it was made present. Of a block's bits its owner alone
+	// changes any; others' lie in the same words.
+	std::atomic<uint64_t> present_[pages_per_chunk / 64];
 	unsigned free_orders_; // bit n: a free block of order n is there
 	uint16_t first_free_[max_order + 1];
 	page pages_[pages_per_chunk];

@@ -3,8 +3,11 @@
 // kvmalloc.cpp - see kvmalloc.hpp and slab.h.
 #include "mempool/backing/kvmalloc.hpp"
 
+#include "mempool/backing/headroom.hpp"
 #include "mempool/backing/kmalloc.hpp"
 #include "mempool/backing/pagemap.hpp"
+#include "mempool/backing/reclaim.hpp"
+#include "mempool/backing/reclaimd.hpp"
 #include "mempool/slab.h"
 
 #include "reserve/base/mapping.hpp"
@@ -16,18 +19,42 @@
 namespace mp::backing {
 namespace {
 
-/// Mappings start at a unit of the pagemap, so that their first byte is theirs alone there.
-void *map_region(size_t bytes)
+/// A mapping of its own, with what is counted of it.
+struct mapped_region : region {
+	size_t counted_bytes; // made present, and told to the headroom
+};
+
+/// Its pages exist afterwards, or there was no headroom for them.
+bool make_present(mapped_region &r, gfp_t gfp_mask)
 {
-	void *control = reserve::present_alloc(sizeof(region));
+	headroom &room = process_headroom();
+	if (!room.ask_pages(r.bytes, gfp_mask))
+		return false;
+	const bool present = base::populate(r.base, r.bytes);
+	r.counted_bytes = present ? r.bytes : 0;
+	room.pages_done(r.bytes, r.counted_bytes);
+	return present;
+}
+
+/// Mappings start at a unit of the pagemap, so that their first byte is theirs alone there.
+void *map_region(size_t bytes, gfp_t gfp_mask)
+{
+	const bool watched = process_headroom().look();
+	if (watched && !process_headroom().ask_space(bytes, gfp_mask))
+		return nullptr;
+	void *control = reserve::present_alloc(sizeof(mapped_region));
 	if (control == nullptr)
 		return nullptr;
 	void *memory = base::map_aligned(bytes, unit_bytes);
-	auto *r = new (control) region{region::kind::mapping, memory, bytes};
+	auto *r = new (control) mapped_region{{region::kind::mapping, memory, bytes}, 0};
 	if (memory == nullptr || !pagemap_set(memory, r)) {
 		if (memory != nullptr)
 			base::unmap_memory(memory, bytes);
-		reserve::present_free(control, sizeof(region));
+		reserve::present_free(control, sizeof(mapped_region));
+		return nullptr;
+	}
+	if (watched && !make_present(*r, gfp_mask)) {
+		unmap_region(memory);
 		return nullptr;
 	}
 	return memory;
@@ -37,11 +64,12 @@ void *map_region(size_t bytes)
 
 void unmap_region(void *memory)
 {
-	region *r = pagemap_find(memory);
+	auto *r = static_cast<mapped_region *>(pagemap_find(memory));
 	const size_t bytes = r->bytes;
+	process_headroom().given_back(r->counted_bytes);
 	static_cast<void>(pagemap_set(memory, nullptr));
 	base::unmap_memory(memory, bytes);
-	reserve::present_free(r, sizeof(region));
+	reserve::present_free(r, sizeof(mapped_region));
 }
 
 } // namespace mp::backing
@@ -56,7 +84,13 @@ extern "C" void *kvmalloc(size_t size, gfp_t flags)
 			return memory;
 	}
 	// Fresh mappings are zero, so __GFP_ZERO needs no work.
-	void *memory = backing::map_region(size);
+	flags = current_gfp_context(flags); // PAR-34
+	const auto try_once = [&] { return backing::map_region(size, flags); };
+	void *memory = try_once();
+	if ((flags & __GFP_KSWAPD_RECLAIM) != 0)
+		backing::reclaimd_wake();
+	if (memory == nullptr)
+		memory = backing::after_reclaim(flags, try_once);
 	if (memory == nullptr)
 		errno = ENOMEM;
 	return memory;

@@ -4,6 +4,9 @@
 #include "mempool/backing/pages.hpp"
 
 #include "mempool/backing/chunk.hpp"
+#include "mempool/backing/headroom.hpp"
+#include "mempool/backing/reclaim.hpp"
+#include "mempool/backing/reclaimd.hpp"
 #include "mempool/watch/context.hpp"
 #include "mempool/watch/registry.hpp"
 
@@ -11,6 +14,7 @@
 #include "reserve/base/clock.hpp"
 #include "reserve/base/counted_lock.hpp"
 #include "reserve/base/futex.hpp"
+#include "reserve/base/mapping.hpp"
 
 #include <bit>
 #include <cerrno>
@@ -127,7 +131,36 @@ __attribute__((constructor(102))) void register_pages()
 	registered = watch::registry_add(watch::registry_kind::memory, entry, nullptr, &at_fork);
 }
 
-void *try_alloc(unsigned order, block_use use)
+/// A block that is the caller's: its pages exist afterwards, or there was no headroom for them.
+bool make_present(void *block, unsigned order, gfp_t gfp_mask)
+{
+	chunk *c = chunk::of(block);
+	if (c->known_present(block, order)) [[likely]]
+		return true;
+	headroom &room = process_headroom();
+	const size_t bytes = block_bytes(order);
+	const size_t missing = bytes - base::present_bytes(block, bytes);
+	if (!room.ask_pages(missing, gfp_mask))
+		return false;
+	const bool present = base::populate(block, bytes);
+	room.pages_done(missing, present ? c->note_present(block, order) : 0);
+	return present;
+}
+
+/// A chunk, if there is headroom for its addresses.
+chunk *map_chunk(gfp_t gfp_mask)
+{
+	headroom &room = process_headroom();
+	const bool watched = room.look();
+	if (watched && !room.ask_space(unit_bytes, gfp_mask))
+		return nullptr;
+	chunk *fresh = chunk::create();
+	if (fresh != nullptr && watched)
+		base::keep_pages_small(fresh->base, unit_bytes); // they are asked for one by one
+	return fresh;
+}
+
+void *find_block(unsigned order, gfp_t gfp_mask, block_use use)
 {
 	if (!registered || base::holds_locks())
 		return nullptr;
@@ -139,7 +172,7 @@ void *try_alloc(unsigned order, block_use use)
 	}
 	// Mapping takes its time: not under the lock. Two threads may both add a
 	// chunk; the second is kept as the spare one.
-	chunk *fresh = chunk::create();
+	chunk *fresh = map_chunk(gfp_mask);
 	if (fresh == nullptr)
 		return nullptr;
 	const std::lock_guard guard(pages_lock);
@@ -149,15 +182,31 @@ void *try_alloc(unsigned order, block_use use)
 	return take_block(order, use);
 }
 
+void *try_alloc(unsigned order, gfp_t gfp_mask, block_use use)
+{
+	void *block = find_block(order, gfp_mask, use);
+	if (block == nullptr || !process_headroom().active() || make_present(block, order, gfp_mask)) [[likely]]
+		return block;
+	pages_free(block, order);
+	return nullptr;
+}
+
 void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
 {
 	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
-	void *block = try_alloc(order, use);
+	const auto try_once = [&] { return try_alloc(order, gfp_mask, use); };
+	void *block = try_once();
+	if ((gfp_mask & __GFP_KSWAPD_RECLAIM) != 0 && process_headroom().below_low()) [[unlikely]]
+		reclaimd_wake();
+	if (block == nullptr) [[unlikely]]
+		block = after_reclaim(gfp_mask, try_once); // PAR-35
 	const gfp_t for_ever = __GFP_NOFAIL | __GFP_DIRECT_RECLAIM;
 	while (block == nullptr && (gfp_mask & for_ever) == for_ever) {
 		base::futex_word nobody{0};
 		base::futex_wait(nobody, 0, base::deadline_after(base::ns_per_s / 100));
-		block = try_alloc(order, use);
+		block = try_once();
+		if (block == nullptr)
+			block = after_reclaim(gfp_mask, try_once);
 	}
 	if (block == nullptr)
 		errno = ENOMEM;

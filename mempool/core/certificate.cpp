@@ -7,6 +7,7 @@
 
 #include "mempool/core/element.hpp"
 
+#include "reserve/base/memory_limits.hpp"
 #include "reserve/pinned.hpp"
 
 #include <algorithm>
@@ -56,6 +57,16 @@ int structures_error(const mempool_t &pool, const mempool_control &control)
 	return error != 0 ? error : reserve::make_library_resident();
 }
 
+void tell_cgroup(mempool_cert &cert)
+{
+	base::memory_limits limits;
+	const base::limit_reading cgroup = limits.read(false, true).cgroup;
+	cert.cgroup_limit_bytes = cgroup.limit_bytes;
+	cert.cgroup_used_bytes = cgroup.used_bytes;
+	limits.tell_cgroup(cert.cgroup, sizeof(cert.cgroup));
+	limits.close();
+}
+
 unsigned doubts_of(const mempool_control &control, const mempool_cert &cert)
 {
 	unsigned doubts = 0;
@@ -75,6 +86,7 @@ unsigned doubts_of(const mempool_control &control, const mempool_cert &cert)
 	doubt(!control.arena.used() && asked && cert.adopted_unknown > 0, MEMPOOL_DOUBT_ADOPTED);
 	doubt(cert.pinned + cert.adopted_resident + cert.adopted_unknown < cert.min_nr, MEMPOOL_DOUBT_LEVEL);
 	doubt(left_out, MEMPOOL_DOUBT_CHILD);
+	doubt(asked && strcmp(cert.cgroup, control.cgroup) != 0, MEMPOOL_DOUBT_CGROUP);
 	return doubts;
 }
 
@@ -113,7 +125,7 @@ extern "C" int mempool_certificate(mempool_t *pool, struct mempool_cert *cert)
 	now.memlock_limit_bytes = limit_of(RLIMIT_MEMLOCK);
 	now.address_space_limit_bytes = limit_of(RLIMIT_AS);
 	now.data_limit_bytes = limit_of(RLIMIT_DATA);
-	now.cgroup_limit_bytes = SIZE_MAX;
+	tell_cgroup(now);
 	now.doubts = doubts_of(control, now);
 	now.guaranteed = now.doubts == 0 ? 1 : 0;
 	memcpy(cert, &now, now.size);

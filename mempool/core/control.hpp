@@ -13,6 +13,7 @@
 #include "mempool/backing/cache.hpp"
 #include "mempool/backing/ready_made.hpp"
 #include "mempool/core/pressure.hpp"
+#include "mempool/mempool-certificate.h"
 #include "mempool/mempool.h"
 #include "mempool/watch/registry.hpp"
 #include "mempool/watch/tracker.hpp"
@@ -72,7 +73,9 @@ struct mempool_control {
 
 	uint64_t minor_faults_before; // of the process, when the pool was made
 	uint64_t major_faults_before;
-	unsigned residency; // as asked for, the default resolved
+	char cgroup[sizeof(mempool_cert::cgroup)]; // for memory, that the pool was made in
+	size_t home_counted_bytes;                 // of the arena, that the headroom knows of
+	unsigned residency;                        // as asked for, the default resolved
 	unsigned at_fork;
 	mp::reserve::resident_range host_page; // that an embedded mempool_t lies in
 	std::atomic<int> in_place_error;       // why elements of the user's own backing are not locked

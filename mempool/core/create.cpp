@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // create.cpp - the beginning and the end of a pool (PAR-1 to PAR-7). See mempool.h.
+#include "mempool/backing/headroom.hpp"
 #include "mempool/backing/rcu_free.hpp"
 #include "mempool/core/element.hpp"
 #include "mempool/core/home.hpp"
@@ -185,6 +186,7 @@ mempool_control *make_control(const request &r)
 	getrusage(RUSAGE_SELF, &usage);
 	control->minor_faults_before = static_cast<uint64_t>(usage.ru_minflt);
 	control->major_faults_before = static_cast<uint64_t>(usage.ru_majflt);
+	base::memory_limits().tell_cgroup(control->cgroup, sizeof(control->cgroup));
 	const backing::placement home = home_placement(r);
 	control->arena.init({home.stride_bytes, home.align_bytes, mapping_at_fork(r.attr.at_fork), r.attr.node});
 	control->entry_bits =
@@ -200,10 +202,12 @@ void free_control(mempool_control *control)
 	control->tracker.destroy();
 	reserve::forget_resident(control->host_page);
 	// Elements that are still out may still be touched: their memory stays, for good.
-	if (control->arena.count_spare() == control->arena.elements())
+	if (control->arena.count_spare() == control->arena.elements()) {
 		control->arena.destroy();
-	else
+		backing::process_headroom().given_back(control->home_counted_bytes);
+	} else {
 		control->arena.abandon();
+	}
 	reserve::memory_block block;
 	for (int i = 0; (block = control->reserve.store().grown(i)).start != nullptr; i++)
 		reserve::pinned_free(block.start, block.bytes);

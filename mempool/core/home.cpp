@@ -3,6 +3,7 @@
 // home.cpp - see home.hpp.
 #include "mempool/core/home.hpp"
 
+#include "mempool/backing/headroom.hpp"
 #include "mempool/core/element.hpp"
 
 #include "reserve/base/fence.hpp"
@@ -77,12 +78,38 @@ void bring_home(mempool_t &pool, mempool_control &control, void *element)
 	settle_spares(pool, control);
 }
 
+namespace {
+
+/// Rather no reserve than a process that is killed for it. False, with errno.
+bool grow_within_limits(mempool_control &control, size_t elements)
+{
+	backing::headroom &room = backing::process_headroom();
+	const bool watched = room.look();
+	const size_t bytes = control.arena.bytes_for(elements);
+	if (watched && (!room.ask_space(bytes, GFP_KERNEL) || !room.ask_pages(bytes, GFP_KERNEL))) {
+		errno = ENOMEM;
+		return false;
+	}
+	const size_t before = control.arena.bytes();
+	const bool grown = control.arena.grow(elements);
+	const int grow_errno = errno;
+	if (watched) {
+		const size_t more = grown ? control.arena.bytes() - before : 0;
+		room.pages_done(bytes, more);
+		control.home_counted_bytes += more;
+	}
+	errno = grow_errno;
+	return grown;
+}
+
+} // namespace
+
 int make_home(mempool_t &pool, mempool_control &control, int elements)
 {
 	const size_t have = control.arena.elements();
 	if (!control.arena.used() || have >= static_cast<size_t>(elements))
 		return 0;
-	if (!control.arena.grow(static_cast<size_t>(elements) - have))
+	if (!grow_within_limits(control, static_cast<size_t>(elements) - have))
 		return -errno;
 	const int error = missing_residency(pool, control);
 	if (error != 0) {

@@ -181,6 +181,21 @@ size_t count_missing_pages(const void *memory, size_t bytes)
 	return missing;
 }
 
+size_t present_bytes(const void *memory, size_t bytes)
+{
+	const int kept_errno = errno;
+	const size_t missing = count_missing_pages(memory, bytes) * machine_page_bytes();
+	errno = kept_errno;
+	return whole_pages(bytes) - missing;
+}
+
+void keep_pages_small(void *memory, size_t bytes)
+{
+	const int kept_errno = errno;
+	madvise(memory, whole_pages(bytes), MADV_NOHUGEPAGE);
+	errno = kept_errno;
+}
+
 void set_map_gate(map_gate_fn *gate)
 {
 	map_gate.store(gate, std::memory_order_relaxed);

@@ -46,6 +46,13 @@ size_t count_missing_pages(const void *memory, size_t bytes);
 
 size_t machine_page_bytes();
 
+/// How many bytes of whole pages in the range exist already; `memory` is
+/// aligned to a page. None when the machine cannot tell.
+size_t present_bytes(const void *memory, size_t bytes);
+
+/// Touching one page of it makes no others exist.
+void keep_pages_small(void *memory, size_t bytes);
+
 /// Asked before each mapping: false makes it fail. For tests that let the n-th
 /// allocation inside the library fail; nullptr lets everything pass.
 using map_gate_fn = bool(size_t bytes);

@@ -39,6 +39,8 @@ TCase *slab_tests(void);
 TCase *slab_debug_tests(void);
 TCase *kmalloc_tests(void);
 TCase *pages_tests(void);
+TCase *limits_tests(void);
+TCase *shrinker_tests(void);
 TCase *flags_tests(void);
 TCase *debug_tests(void);
 TCase *poison_tests(void);

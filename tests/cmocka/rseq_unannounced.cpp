@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// rseq_unannounced.cpp - as rseq_announced.cpp, but the kernel is not told of them. See
+// rseq_unannounced.cpp - as rseq_announced.cpp, but the kernel is not told of them, and
+// longer, so that one is soon caught in the middle. See
 // rseq_stretched.hpp.
 #if defined(__x86_64__)
 #define MP_RSEQ_ARM
-#define MP_RSEQ_STRETCH "\t.rept 60\n\tpause\n\t.endr\n"
+#define MP_RSEQ_STRETCH "\t.rept 1000\n\tpause\n\t.endr\n"
 #elif defined(__aarch64__)
 #define MP_RSEQ_ARM
-#define MP_RSEQ_STRETCH "\t.rept 60\n\tisb\n\t.endr\n"
+#define MP_RSEQ_STRETCH "\t.rept 1000\n\tisb\n\t.endr\n"
 #endif
 #include "rseq_stretched.hpp"
 
