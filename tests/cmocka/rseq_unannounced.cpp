@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// rseq_unannounced.cpp - as rseq_announced.cpp, but the kernel is not told of them, and
-// longer, so that one is soon caught in the middle. See
-// rseq_stretched.hpp.
+// rseq_unannounced.cpp - as rseq_announced.cpp, but the kernel is not told of
+// them, and longer, so that one is soon caught in the middle. See rseq_stretched.hpp.
 #if defined(__x86_64__)
 #define MP_RSEQ_ARM
 #define MP_RSEQ_STRETCH "\t.rept 1000\n\tpause\n\t.endr\n"
