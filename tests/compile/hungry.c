@@ -42,7 +42,7 @@ static void *use(void *arg)
 int main(int argc, char **argv)
 {
 	long wanted = argc > 1 ? atol(argv[1]) * 256 : 0;
-	long got = 0, failures = 0;
+	long got = 0;
 	void *newest = NULL;
 	pthread_t user[2];
 
@@ -54,13 +54,10 @@ int main(int argc, char **argv)
 		if (pthread_create(&user[i], NULL, use, NULL))
 			return 2;
 	for (long tries = 0; tries < wanted; tries++) {
-		/* Reclaim takes its time, and there is nothing to be had: not each time. */
-		void *object = kmem_cache_alloc(cache, failures < 1000 ? GFP_KERNEL : GFP_NOWAIT);
+		void *object = kmem_cache_alloc(cache, GFP_KERNEL);
 
-		if (!object) {
-			failures++;
+		if (!object)
 			continue;
-		}
 		memset(object, 0x7e, OBJECT);
 		*(void **)object = newest;
 		newest = object;
