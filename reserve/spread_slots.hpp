@@ -77,6 +77,7 @@ template <class Atomics> class spread_slots {
 		if (i < first_count_) [[likely]]
 			return first_.slots[i];
 		const unsigned k = segment_of(i);
+		// NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): i is large enough for a segment
 		return later_[k].slots[i - (first_count_ << k)];
 	}
 

@@ -89,7 +89,7 @@ struct sheaf_page {
 	sheaf_page *next;
 	static constexpr size_t bytes = 4096 - size_t{base::cache_line_bytes};
 	static constexpr size_t sheaf_bytes = sizeof(sheaf) + sheaf::capacity_max * sizeof(void *);
-	static constexpr auto sheaves = static_cast<unsigned>((bytes - sizeof(sheaf_page *)) / sheaf_bytes);
+	static constexpr auto sheaves = static_cast<unsigned>((bytes - sizeof(void *)) / sheaf_bytes);
 
 	sheaf *at(unsigned i)
 	{
