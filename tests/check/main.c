@@ -16,7 +16,7 @@ static TCase *(*const cases[])(void) = {
 	context_tests, handler_tests,    free_tests,    bulk_tests,     resize_tests,    backings_tests, exhaust_tests,
 	slab_tests,    slab_debug_tests, kmalloc_tests, pages_tests,    flags_tests,     debug_tests,    poison_tests,
 	track_tests,   stats_tests,      walk_tests,    fork_tests,     threads_tests,   eventfd_tests,  pressure_tests,
-	rcu_tests,     typesafe_tests,   limits_tests,  shrinker_tests, residency_tests,
+	rcu_tests,     typesafe_tests,   limits_tests,  shrinker_tests, residency_tests, prefork_tests,
 };
 
 int main(int argc, char **argv)

@@ -400,6 +400,37 @@ START_TEST(residency_required_fails_where_locking_is_not_allowed)
 }
 END_TEST
 
+/* In a child with little address space left. */
+static int make_under_limit(void *unused)
+{
+	struct mempool_cert cert;
+
+	(void)unused;
+	cache = kmem_cache_create("limited", ELEMENT, 0, 0, NULL);
+	if (!limit_address_space(32u << 20))
+		return 77;
+	errno = 0;
+	if (mempool_create_slab_pool((64 << 20) / ELEMENT, cache) || errno != ENOMEM)
+		return 1;
+	pool = make(0, 0, 0);
+	if (!pool)
+		return 2;
+	cert = cert_of(pool);
+	if (cert.address_space_limit_bytes == SIZE_MAX || cert.pinned != MIN_NR || doubts_but_locks(pool))
+		return 3;
+	if (mempool_resize(pool, (64 << 20) / ELEMENT) == 0 && cert_of(pool).pinned > MIN_NR)
+		return 4;
+	return 0;
+}
+
+START_TEST(residency_a_limit_leaves_a_pool_that_says_so)
+{
+	child_run(&child, make_under_limit, NULL);
+	if (!WIFEXITED(child.status) || WEXITSTATUS(child.status) != 77)
+		ck_assert_exited(&child, 0);
+}
+END_TEST
+
 TCase *residency_tests(void)
 {
 	TCase *tc = new_case("residency");
@@ -412,6 +443,7 @@ TCase *residency_tests(void)
 	tcase_add_loop_test(tc, residency_after_a_fork_no_touch_is_a_fault, 0, 2);
 	tcase_add_loop_test(tc, residency_wipe_gives_the_child_a_reserve_of_its_own, 0, 2);
 	tcase_add_loop_test(tc, residency_parent_only_leaves_the_child_an_empty_reserve, 0, 2);
+	tcase_add_test(tc, residency_a_limit_leaves_a_pool_that_says_so);
 	tcase_add_test(tc, residency_own_callbacks_are_held_in_place);
 	tcase_add_test(tc, residency_what_cannot_be_is_refused);
 	tcase_add_loop_test(tc, residency_required_fails_where_locking_is_not_allowed, 0, 1);

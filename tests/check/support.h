@@ -49,6 +49,7 @@ TCase *stats_tests(void);
 TCase *walk_tests(void);
 TCase *fork_tests(void);
 TCase *residency_tests(void);
+TCase *prefork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);
 TCase *pressure_tests(void);
