@@ -11,6 +11,7 @@
 #include "mempool/mempool-stats.h"
 
 #include <cstdio>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -275,6 +276,15 @@ void a_bulk_goes_on_after_each_element(void **)
 	}
 }
 
+/// Each CPU that was ever run on has sheaves, and they lie in pages of their own.
+void stay_on_one_cpu()
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 /// The pagemap keeps a leaf for each 32 GiB of addresses that were ever used.
 /// Two runs of one scenario must not differ in that: new mappings, which Linux
 /// puts below the last one, are kept away from where the next leaf begins.
@@ -296,6 +306,7 @@ int main(int argc, char **)
 	if (argc > 1)
 		return run_without_fork_handlers();
 	stay_in_one_leaf();
+	stay_on_one_cpu();
 	clean = static_cast<clean_run *>(
 		mmap(nullptr, sizeof(*clean), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	const CMUnitTest tests[] = {
