@@ -188,8 +188,11 @@ void leave_parents_home(mempool_t &pool, mempool_control &control)
 		control.counters.add(count_withdrawn);
 	if (control.arena.in_child()) {
 		// The next call finds no short way, and refills first.
-		control.kept_ways[0] = pool.ready;
-		control.kept_ways[1] = pool.takes_back;
+		// After two forks without a use in between it was put away already.
+		if (pool.ready != nullptr)
+			control.kept_ways[0] = pool.ready;
+		if (pool.takes_back != nullptr)
+			control.kept_ways[1] = pool.takes_back;
 		pool.ready = pool.takes_back = nullptr;
 		control.refill.store(true, std::memory_order_relaxed);
 	} else {

@@ -169,7 +169,7 @@ static void walk_all(void *unused)
 static void come_and_go(void *arg)
 {
 	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
-	int rounds = scale(1500);
+	int rounds = scale(400);
 	char name[32];
 
 	for (int i = 0; i < rounds; i++) {
