@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* residency.c - reserves that stay in memory: what is promised, what comes home, and what forks leave (extension). */
-#include "support.h"
+#include "certified.h"
 
 #include <errno.h>
-#include <mempool/mempool-certificate.h>
 #include <mempool/slab.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,23 +16,6 @@
 static struct child_result child;
 static mempool_t *pool;
 static struct kmem_cache *cache;
-
-static struct mempool_cert cert_of(mempool_t *p)
-{
-	struct mempool_cert cert = {.size = sizeof(cert)};
-
-	ck_assert_int_eq(mempool_certificate(p, &cert), 0);
-	return cert;
-}
-
-/* Where this user may not lock memory, that is all that may be missing. */
-static unsigned int doubts_but_locks(mempool_t *p)
-{
-	struct mempool_cert cert = cert_of(p);
-
-	ck_assert_int_eq(cert.guaranteed, cert.doubts == 0);
-	return cert.doubts & ~(unsigned int)(MEMPOOL_DOUBT_UNLOCKED | MEMPOOL_DOUBT_STRUCTURES);
-}
 
 static mempool_t *make(unsigned int store, unsigned int residency, unsigned int at_fork)
 {
@@ -366,71 +348,6 @@ START_TEST(residency_what_cannot_be_is_refused)
 }
 END_TEST
 
-/* In a child that may lock so many bytes, and has no privileges. */
-static int required_under_limit(void *limit)
-{
-	const struct rlimit to = {*(rlim_t *)limit, *(rlim_t *)limit};
-
-	cache = kmem_cache_create("required", 4096, 0, 0, NULL);
-	if (setrlimit(RLIMIT_MEMLOCK, &to) != 0 || setresuid(65534, 65534, 65534) != 0)
-		return 77;
-	errno = 0;
-	pool = make(0, MEMPOOL_RESIDENCY_REQUIRED, 0);
-	if (pool || errno != (to.rlim_cur ? ENOMEM : EPERM))
-		return 1;
-	expect_report(MEMPOOL_REPORT_BUG, to.rlim_cur ? "RLIMIT_MEMLOCK is too low" : "RLIMIT_MEMLOCK is 0");
-	pool = make(0, MEMPOOL_RESIDENCY_BEST_EFFORT, 0);
-	if (!pool || cert_of(pool).guaranteed || cert_of(pool).lock_errno != (to.rlim_cur ? ENOMEM : EPERM))
-		return 2;
-	if (!(cert_of(pool).doubts & MEMPOOL_DOUBT_UNLOCKED) || doubts_but_locks(pool))
-		return 3;
-	return 0;
-}
-
-/* _i: bytes */
-START_TEST(residency_required_fails_where_locking_is_not_allowed)
-{
-	rlim_t limit = (rlim_t)_i;
-
-	if (under("asan") || under("tsan"))
-		return; /* they make mlock() do nothing */
-	child_run(&child, required_under_limit, &limit);
-	if (!WIFEXITED(child.status) || WEXITSTATUS(child.status) != 77) /* not ours to give up */
-		ck_assert_exited(&child, 0);
-}
-END_TEST
-
-/* In a child with little address space left. */
-static int make_under_limit(void *unused)
-{
-	struct mempool_cert cert;
-
-	(void)unused;
-	cache = kmem_cache_create("limited", ELEMENT, 0, 0, NULL);
-	if (!limit_address_space(32u << 20))
-		return 77;
-	errno = 0;
-	if (mempool_create_slab_pool((64 << 20) / ELEMENT, cache) || errno != ENOMEM)
-		return 1;
-	pool = make(0, 0, 0);
-	if (!pool)
-		return 2;
-	cert = cert_of(pool);
-	if (cert.address_space_limit_bytes == SIZE_MAX || cert.pinned != MIN_NR || doubts_but_locks(pool))
-		return 3;
-	if (mempool_resize(pool, (64 << 20) / ELEMENT) == 0 && cert_of(pool).pinned > MIN_NR)
-		return 4;
-	return 0;
-}
-
-START_TEST(residency_a_limit_leaves_a_pool_that_says_so)
-{
-	child_run(&child, make_under_limit, NULL);
-	if (!WIFEXITED(child.status) || WEXITSTATUS(child.status) != 77)
-		ck_assert_exited(&child, 0);
-}
-END_TEST
-
 TCase *residency_tests(void)
 {
 	TCase *tc = new_case("residency");
@@ -443,10 +360,7 @@ TCase *residency_tests(void)
 	tcase_add_loop_test(tc, residency_after_a_fork_no_touch_is_a_fault, 0, 2);
 	tcase_add_loop_test(tc, residency_wipe_gives_the_child_a_reserve_of_its_own, 0, 2);
 	tcase_add_loop_test(tc, residency_parent_only_leaves_the_child_an_empty_reserve, 0, 2);
-	tcase_add_test(tc, residency_a_limit_leaves_a_pool_that_says_so);
 	tcase_add_test(tc, residency_own_callbacks_are_held_in_place);
 	tcase_add_test(tc, residency_what_cannot_be_is_refused);
-	tcase_add_loop_test(tc, residency_required_fails_where_locking_is_not_allowed, 0, 1);
-	tcase_add_loop_test(tc, residency_required_fails_where_locking_is_not_allowed, 4096, 4097);
 	return tc;
 }

@@ -49,6 +49,7 @@ TCase *stats_tests(void);
 TCase *walk_tests(void);
 TCase *fork_tests(void);
 TCase *residency_tests(void);
+TCase *residency_limits_tests(void);
 TCase *prefork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);
@@ -76,6 +77,9 @@ int64_t now_ns(void);
 
 /* deadline_ns() - how long a test waits for an event that must come: seconds, more under a checker. */
 int64_t deadline_ns(void);
+
+/* data_used() - bytes that RLIMIT_DATA counts. */
+size_t data_used(void);
 
 /* limit_address_space() - from here on this process gets at most @spare_bytes more; false where that cannot be done. */
 bool limit_address_space(size_t spare_bytes);
