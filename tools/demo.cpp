@@ -18,15 +18,21 @@
 namespace demo {
 namespace {
 
-void introduce(const script &what, progress &shown)
+void introduce(const script &what, bool in_cgroup, progress &shown)
 {
 	std::string files;
 	for (const std::string &file : what.files())
 		files += (files.empty() ? "" : ", ") + file;
 	shown.note(text("%s messages from %u senders, made of %s log lines from %s", grouped(what.messages()).c_str(),
 			what.senders(), grouped(what.line_count()).c_str(), files.c_str()));
-	shown.note(text("logd may use %u MiB; in the middle third a hoarder inside it eats all of them",
-			static_cast<unsigned>(memory_limit_bytes >> 20)));
+	if (in_cgroup)
+		shown.note(text("logd has a memory cgroup of %u MiB; in the middle third a hoarder inside it eats all "
+				"but %u KiB, and the kernel kills who takes more",
+				static_cast<unsigned>(cgroup_limit_bytes >> 20),
+				static_cast<unsigned>(cgroup_leave_bytes >> 10)));
+	else
+		shown.note(text("logd may use %u MiB; in the middle third a hoarder inside it eats all of them",
+				static_cast<unsigned>(memory_limit_bytes >> 20)));
 }
 
 void print(const std::string &report)
@@ -45,7 +51,7 @@ int run(const options &wanted)
 	const workdir files(wanted.keep);
 	progress shown;
 
-	introduce(what, shown);
+	introduce(what, wanted.cgroup, shown);
 	const run_result malloc_run = run_logd(logd, "malloc", wanted, what, files, shown);
 	const run_result mempool_run = run_logd(logd, "mempool", wanted, what, files, shown);
 

@@ -18,6 +18,7 @@ struct options {
 	unsigned senders = 4;
 	unsigned min_nr = 64;
 	bool json = false;
+	bool cgroup = false; // memory ends in a memory cgroup, not as address space does
 };
 
 /// The demo cannot go on; `status` is what the process ends with.

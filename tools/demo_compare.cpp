@@ -72,7 +72,7 @@ std::string check_line(const script &sent, std::string_view line, std::vector<ui
 
 } // namespace
 
-comparison compare(const script &sent, const std::string &file)
+comparison compare(const script &sent, const std::string &file, bool cut_off)
 {
 	comparison result;
 	line_reader reader(file);
@@ -82,6 +82,8 @@ comparison compare(const script &sent, const std::string &file)
 		const std::string why = check_line(sent, line, next);
 		if (why.empty())
 			result.written++;
+		else if (cut_off && line.back() != '\n')
+			break;
 		else if (result.wrong++ == 0)
 			result.first_wrong = text("line %llu: ", static_cast<unsigned long long>(line_number)) + why;
 	}

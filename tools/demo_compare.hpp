@@ -17,7 +17,8 @@ struct comparison {
 	std::string first_wrong; // what is wrong about the first of them
 };
 
-/// Reads the file; throws failure when it cannot.
-comparison compare(const script &sent, const std::string &file);
+/// Reads the file; throws failure when it cannot. A last line without its end is
+/// no line when its writer was `cut_off`.
+comparison compare(const script &sent, const std::string &file, bool cut_off);
 
 } // namespace demo

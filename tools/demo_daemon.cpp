@@ -26,8 +26,9 @@
 namespace demo {
 namespace {
 
-// What docs/examples/hoarder.h says: the variable that names its socket, and its orders.
+// What docs/examples/hoarder.h says: the variables that name its socket and what it leaves, and its orders.
 constexpr const char *hoarder_fd = "HOARDER_FD";
+constexpr const char *hoarder_leave = "HOARDER_LEAVE";
 constexpr char hoarder_begin = 'b';
 constexpr char hoarder_release = 'r';
 
@@ -54,6 +55,26 @@ bool listens(const std::string &path)
 	_exit(127);
 }
 
+void limit_address_space()
+{
+	rlimit limit{};
+	if (getrlimit(RLIMIT_AS, &limit) != 0)
+		give_up("getrlimit");
+	limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, memory_limit_bytes);
+	if (setrlimit(RLIMIT_AS, &limit) != 0)
+		give_up("setrlimit RLIMIT_AS");
+}
+
+/// Before exec, so that all that the daemon ever touches is charged there.
+void join(const std::string &cgroup_procs)
+{
+	const int fd = open(cgroup_procs.c_str(), O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		give_up(cgroup_procs.c_str());
+	close(fd);
+	setenv(hoarder_leave, std::to_string(cgroup_leave_bytes).c_str(), 1);
+}
+
 } // namespace
 
 std::string find_logd(const std::string &wanted)
@@ -76,7 +97,8 @@ std::string find_logd(const std::string &wanted)
 		      "/examples/logd): build it with make, or name it with --logd FILE");
 }
 
-daemon::daemon(const std::vector<std::string> &command, line_fn on_line) : on_line_(std::move(on_line))
+daemon::daemon(const std::vector<std::string> &command, const std::string &cgroup_procs, line_fn on_line)
+	: on_line_(std::move(on_line))
 {
 	int control[2] = {-1, -1};
 	int output[2] = {-1, -1};
@@ -93,7 +115,7 @@ daemon::daemon(const std::vector<std::string> &command, line_fn on_line) : on_li
 
 	pid_ = fork();
 	if (pid_ == 0)
-		child(command, control[1], output[1]);
+		child(command, cgroup_procs, control[1], output[1]);
 	const int error = errno;
 	close(control[1]);
 	close(output[1]);
@@ -105,7 +127,7 @@ daemon::daemon(const std::vector<std::string> &command, line_fn on_line) : on_li
 }
 
 /// Between fork and exec: the limit that both runs have in common.
-void daemon::child(const std::vector<std::string> &command, int control, int output)
+void daemon::child(const std::vector<std::string> &command, const std::string &cgroup_procs, int control, int output)
 {
 	setpgid(0, 0);                    // Ctrl-C is for the demo, which then ends the daemon
 	prctl(PR_SET_PDEATHSIG, SIGKILL); // should the demo be killed, nothing is left behind
@@ -113,13 +135,10 @@ void daemon::child(const std::vector<std::string> &command, int control, int out
 	dup2(output, STDERR_FILENO);
 	fcntl(control, F_SETFD, 0);
 	setenv(hoarder_fd, std::to_string(control).c_str(), 1);
-
-	rlimit limit{};
-	if (getrlimit(RLIMIT_AS, &limit) != 0)
-		give_up("getrlimit");
-	limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, memory_limit_bytes);
-	if (setrlimit(RLIMIT_AS, &limit) != 0)
-		give_up("setrlimit RLIMIT_AS");
+	if (cgroup_procs.empty())
+		limit_address_space();
+	else
+		join(cgroup_procs);
 
 	std::vector<char *> arguments;
 	arguments.reserve(command.size() + 1);

@@ -7,16 +7,24 @@
 // beside the owner's; all else is the owner's alone.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <vector>
 
 namespace demo {
 
 /// The address space that the daemon may use, its libraries and stacks included.
 inline constexpr uint64_t memory_limit_bytes = uint64_t{256} << 20;
+
+/// In a cgroup, memory; and what the hoarder leaves of it, less than the
+/// library's watermark of 2 MiB: its backing is refused, yet nobody is killed
+/// who needs no more.
+inline constexpr uint64_t cgroup_limit_bytes = uint64_t{64} << 20;
+inline constexpr uint64_t cgroup_leave_bytes = uint64_t{256} << 10;
 
 /// logd, beside this program or where it was installed; throws failure.
 std::string find_logd(const std::string &wanted);
@@ -25,9 +33,10 @@ class daemon {
       public:
 	using line_fn = std::function<void(const std::string &line)>;
 
-	/// Starts it; what it prints is handed to `on_line`, one line at a time, by
-	/// watch() and stop(). Throws failure.
-	daemon(const std::vector<std::string> &command, line_fn on_line);
+	/// Starts it, under a limit of address space, or in the cgroup of this file.
+	/// What it prints is handed to `on_line`, one line at a time, by watch() and
+	/// stop(). Throws failure.
+	daemon(const std::vector<std::string> &command, const std::string &cgroup_procs, line_fn on_line);
 	daemon(const daemon &) = delete;
 	daemon &operator=(const daemon &) = delete;
 	~daemon(); // ends it if need be
@@ -50,8 +59,12 @@ class daemon {
 	/// "" after an exit status of 0; else how it ended.
 	std::string how_it_ended() const;
 
+	/// Has it ended, by SIGKILL?
+	bool was_killed() const { return ended_ && WIFSIGNALED(status_) && WTERMSIG(status_) == SIGKILL; }
+
       private:
-	void child(const std::vector<std::string> &command, int control, int output);
+	static void child(const std::vector<std::string> &command, const std::string &cgroup_procs, int control,
+			  int output);
 	void read_output();
 	std::string order(char command, const char *answer_verb, uint64_t &bytes);
 	bool reap(int flags);

@@ -24,20 +24,25 @@ std::string table(const outcome &o)
 	const logd_figures &fa = a.figures;
 	const logd_figures &fb = b.figures;
 	const std::string none = "-";
+	const auto of = [&](const run_result &run, const std::string &figure) {
+		return run.oom_killed ? none : figure;
+	};
 	std::string all = row("", "malloc", "mempool");
 	all += row("messages sent", grouped(a.sent), grouped(b.sent));
 	all += row("messages written", grouped(a.compared.written), grouped(b.compared.written));
 	all += row("messages lost", grouped(a.compared.lost), grouped(b.compared.lost));
 	all += row("lines that differ", grouped(a.compared.wrong), grouped(b.compared.wrong));
-	all += row("allocation failures", grouped(fa.lost), grouped(fb.lost));
-	all += row("backing had nothing to give", none, grouped(fb.backing_failures));
-	all += row("served from the reserve", none, grouped(fb.from_reserve));
-	all += row("lowest level of the reserve", none, text("%d of %u", fb.lowest, o.wanted.min_nr));
-	all += row("sleeps until a record came back", none, grouped(fb.sleeps));
-	all += row("longest sleep", none, duration(fb.wait_longest_ns));
-	all += row("receipt to write, p50", duration(fa.p50_ns), duration(fb.p50_ns));
-	all += row("receipt to write, p99", duration(fa.p99_ns), duration(fb.p99_ns));
-	all += row("receipt to write, longest", duration(fa.longest_ns), duration(fb.longest_ns));
+	if (o.wanted.cgroup)
+		all += row("killed by the OOM killer", a.oom_killed ? "yes" : "no", b.oom_killed ? "yes" : "no");
+	all += row("allocation failures", of(a, grouped(fa.lost)), of(b, grouped(fb.lost)));
+	all += row("backing had nothing to give", none, of(b, grouped(fb.backing_failures)));
+	all += row("served from the reserve", none, of(b, grouped(fb.from_reserve)));
+	all += row("lowest level of the reserve", none, of(b, text("%d of %u", fb.lowest, o.wanted.min_nr)));
+	all += row("sleeps until a record came back", none, of(b, grouped(fb.sleeps)));
+	all += row("longest sleep", none, of(b, duration(fb.wait_longest_ns)));
+	all += row("receipt to write, p50", of(a, duration(fa.p50_ns)), of(b, duration(fb.p50_ns)));
+	all += row("receipt to write, p99", of(a, duration(fa.p99_ns)), of(b, duration(fb.p99_ns)));
+	all += row("receipt to write, longest", of(a, duration(fa.longest_ns)), of(b, duration(fb.longest_ns)));
 	all += row("eaten by the hoarder", text("%.0f MiB", static_cast<double>(a.hoarded_bytes) / (1 << 20)),
 		   text("%.0f MiB", static_cast<double>(b.hoarded_bytes) / (1 << 20)));
 	all += row("memory was exhausted for", duration(a.exhausted_until_ns - a.exhausted_from_ns),
@@ -45,16 +50,31 @@ std::string table(const outcome &o)
 	return all;
 }
 
+/// What the pool's certificate said at the end, in a line.
+std::string certificate(const run_result &run)
+{
+	if (run.oom_killed)
+		return "";
+	std::string doubts;
+	for (const std::string &doubt : run.figures.doubts)
+		doubts += (doubts.empty() ? "" : "; ") + doubt;
+	return "certificate: " + (run.figures.guaranteed ? "guaranteed" : "not guaranteed: " + doubts) + "\n";
+}
+
 std::string summary(const outcome &o)
 {
-	return "demo: mempool lost " + std::to_string(o.mempool_run.compared.lost) + " of " +
-	       std::to_string(o.mempool_run.sent) + ", malloc lost " + std::to_string(o.malloc_run.compared.lost) +
-	       " of " + std::to_string(o.malloc_run.sent);
+	// What a dead daemon could not be sent is lost, too.
+	const auto total = [&](const run_result &run) {
+		return std::to_string(run.oom_killed ? o.what.messages() : run.sent);
+	};
+	return "demo: mempool lost " + std::to_string(o.mempool_run.compared.lost) + " of " + total(o.mempool_run) +
+	       ", malloc lost " + std::to_string(o.malloc_run.compared.lost) + " of " + total(o.malloc_run);
 }
 
 nlohmann::ordered_json run_as_json(const run_result &run)
 {
 	nlohmann::ordered_json j;
+	j["oom_killed"] = run.oom_killed;
 	j["sent"] = run.sent;
 	j["written"] = run.compared.written;
 	j["lost"] = run.compared.lost;
@@ -73,6 +93,8 @@ nlohmann::ordered_json run_as_json(const run_result &run)
 void add_pool(nlohmann::ordered_json &j, const run_result &run, unsigned min_nr)
 {
 	j["min_nr"] = min_nr;
+	j["guaranteed"] = run.figures.guaranteed;
+	j["doubts"] = run.figures.doubts;
 	j["backing_failures"] = run.figures.backing_failures;
 	j["from_reserve"] = run.figures.from_reserve;
 	j["lowest"] = run.figures.lowest;
@@ -90,6 +112,8 @@ void judge(const run_result &run, std::vector<std::string> &complaints)
 	if (run.compared.wrong > 0)
 		complaints.push_back(who + ": " + grouped(run.compared.wrong) +
 				     " lines are not what was sent; the first: " + run.compared.first_wrong);
+	if (run.oom_killed)
+		return; // the rest it could not say
 	if (run.figures.received != run.sent)
 		complaints.push_back(who + ": logd received " + grouped(run.figures.received) + " of " +
 				     grouped(run.sent) + " messages");
@@ -105,6 +129,8 @@ std::vector<std::string> complaints_about(const run_result &malloc_run, const ru
 	std::vector<std::string> complaints;
 	judge(malloc_run, complaints);
 	judge(mempool_run, complaints);
+	if (mempool_run.oom_killed)
+		complaints.emplace_back("mempool: logd was killed by the OOM killer");
 	if (mempool_run.compared.lost > 0)
 		complaints.push_back("mempool lost " + grouped(mempool_run.compared.lost) + " messages");
 	if (malloc_run.compared.lost == 0)
@@ -119,7 +145,7 @@ std::string report_for_people(const outcome &o)
 	all += "\nEvery line of both files was compared with what was sent: " +
 	       grouped(o.malloc_run.compared.written + o.mempool_run.compared.written) + " lines are right, " +
 	       grouped(o.malloc_run.compared.wrong + o.mempool_run.compared.wrong) + " are not.\n";
-	return all + summary(o) + "\n";
+	return all + certificate(o.mempool_run) + summary(o) + "\n";
 }
 
 std::string report_as_json(const outcome &o)
@@ -130,7 +156,8 @@ std::string report_as_json(const outcome &o)
 	j["messages"] = o.what.messages();
 	j["senders"] = o.what.senders();
 	j["input"] = o.what.files();
-	j["memory_limit_bytes"] = memory_limit_bytes;
+	j["cgroup"] = o.wanted.cgroup;
+	j["memory_limit_bytes"] = o.wanted.cgroup ? cgroup_limit_bytes : memory_limit_bytes;
 	j["malloc"] = run_as_json(o.malloc_run);
 	j["mempool"] = run_as_json(o.mempool_run);
 	add_pool(j["mempool"], o.mempool_run, o.wanted.min_nr);

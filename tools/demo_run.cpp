@@ -3,6 +3,7 @@
 // demo_run.cpp - see demo_run.hpp.
 #include "tools/demo_run.hpp"
 
+#include "tools/demo_cgroup.hpp"
 #include "tools/demo_daemon.hpp"
 #include "tools/demo_feeder.hpp"
 #include "tools/demo_interrupt.hpp"
@@ -10,6 +11,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace demo {
 namespace {
@@ -71,6 +73,12 @@ void read_pool(const nlohmann::json &pool, logd_figures &figures)
 	pool.at("wait_longest_ns").get_to(figures.wait_longest_ns);
 }
 
+void read_certificate(const nlohmann::json &certificate, logd_figures &figures)
+{
+	certificate.at("guaranteed").get_to(figures.guaranteed);
+	certificate.at("doubts").get_to(figures.doubts);
+}
+
 void read_figures(const std::string &path, uint64_t began_ns, run_result &result)
 {
 	try {
@@ -83,6 +91,8 @@ void read_figures(const std::string &path, uint64_t began_ns, run_result &result
 		all.at("longest_ns").get_to(result.figures.longest_ns);
 		if (all.contains("pool"))
 			read_pool(all.at("pool"), result.figures);
+		if (all.contains("certificate"))
+			read_certificate(all.at("certificate"), result.figures);
 		for (const nlohmann::json &one : all.at("samples")) {
 			const auto at_ns = one.at(0).get<uint64_t>();
 			result.samples.push_back({at_ns > began_ns ? at_ns - began_ns : 0, one.at(1).get<int>()});
@@ -102,6 +112,37 @@ void stop(daemon &logd, progress &shown, const run_result &result)
 		fail(result.allocator + ": logd failed (" + logd.how_it_ended() + ")");
 }
 
+/// Feeds logd with everything. False when the OOM killer ended it on the way.
+bool feed(daemon &logd, const memory_cgroup *cgroup, const script &what, const std::string &socket, uint64_t began_ns,
+	  progress &shown, run_result &result)
+{
+	feeder senders(what, socket, [&](phase next) {
+		if (next == phase::after) {
+			result.exhausted_until_ns = now_ns() - began_ns;
+			return logd.release();
+		}
+		std::string why = logd.begin_hoarding(result.hoarded_bytes);
+		result.exhausted_from_ns = now_ns() - began_ns;
+		return why;
+	});
+	watch_senders(senders, logd, shown);
+	result.sent = senders.sent();
+	const std::string why = senders.failed();
+	if (why.empty())
+		return true;
+
+	if (interrupted() == 0 && cgroup != nullptr) {
+		// The kernel ends its sockets first, and then the process.
+		for (int ms = 0; ms < give_up_timeout_ms && cgroup->oom_kills() > 0 && logd.watch(10); ms += 10)
+			continue;
+		if (cgroup->oom_kills() > 0 && logd.was_killed())
+			return false;
+	}
+	logd.stop(give_up_timeout_ms);
+	const std::string ended = logd.how_it_ended();
+	fail(result.allocator + ": " + why + (ended.empty() ? "" : " (logd: " + ended + ")"));
+}
+
 } // namespace
 
 run_result run_logd(const std::string &logd_path, const std::string &allocator, const options &wanted,
@@ -113,37 +154,30 @@ run_result run_logd(const std::string &logd_path, const std::string &allocator, 
 	const std::string output = files.file(allocator + ".log");
 	const std::string figures = files.file(allocator + ".json");
 
+	std::optional<memory_cgroup> cgroup;
+	if (wanted.cgroup)
+		cgroup.emplace(cgroup_limit_bytes);
+
 	shown.begin(allocator, what.messages());
 	daemon logd({logd_path, "--socket", socket, "--output", output, "--stats", figures, "--allocator", allocator,
 		     "--min-nr", std::to_string(wanted.min_nr)},
+		    cgroup ? cgroup->procs_file() : "",
 		    [&](const std::string &line) { shown.note(allocator + ": " + line); });
 	logd.wait_until_listening(socket);
 
 	const uint64_t began_ns = now_ns();
-	{
-		feeder senders(what, socket, [&](phase next) {
-			if (next == phase::after) {
-				result.exhausted_until_ns = now_ns() - began_ns;
-				return logd.release();
-			}
-			std::string why = logd.begin_hoarding(result.hoarded_bytes);
-			result.exhausted_from_ns = now_ns() - began_ns;
-			return why;
-		});
-		watch_senders(senders, logd, shown);
-		result.sent = senders.sent();
-		if (const std::string why = senders.failed(); !why.empty()) {
-			logd.stop(give_up_timeout_ms);
-			const std::string ended = logd.how_it_ended();
-			fail(allocator + ": " + why + (ended.empty() ? "" : " (logd: " + ended + ")"));
-		}
-	}
-	stop(logd, shown, result);
+	result.oom_killed = !feed(logd, cgroup ? &*cgroup : nullptr, what, socket, began_ns, shown, result);
+	if (!result.oom_killed)
+		stop(logd, shown, result);
 	result.took_ns = now_ns() - began_ns;
 	shown.end();
-
-	read_figures(figures, began_ns, result);
-	result.compared = compare(what, output);
+	if (result.oom_killed) {
+		result.exhausted_until_ns = result.took_ns;
+		shown.note(allocator + ": logd was killed by the kernel, as its cgroup had no memory left");
+	} else {
+		read_figures(figures, began_ns, result);
+	}
+	result.compared = compare(what, output, result.oom_killed);
 	return result;
 }
 

@@ -30,6 +30,9 @@ struct logd_figures {
 	uint64_t sleeps = 0;
 	uint64_t wait_total_ns = 0;
 	uint64_t wait_longest_ns = 0;
+	// What its certificate said at the end.
+	bool guaranteed = false;
+	std::vector<std::string> doubts;
 };
 
 struct sample {
@@ -39,6 +42,7 @@ struct sample {
 
 struct run_result {
 	std::string allocator;
+	bool oom_killed = false; // in the middle, by the kernel; then logd's own figures are missing
 	uint64_t sent = 0;
 	comparison compared;
 	logd_figures figures;

@@ -46,6 +46,8 @@ void add_demo(CLI::App &app, demo::options &wanted)
 		->capture_default_str()
 		->type_name("N")
 		->check(CLI::Range(1U, 32768U));
+	demo->add_flag("--cgroup", wanted.cgroup, "Let memory end in a memory cgroup, where the kernel kills")
+		->disable_flag_override();
 	demo->add_flag("--json", wanted.json, "Print the figures as one JSON object")->disable_flag_override();
 	demo->add_option("--keep", wanted.keep, "Leave what was written in this folder, which must be empty or new")
 		->type_name("DIR")

@@ -9,6 +9,8 @@
 #include "hoarder.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <mempool/mempool-limits.h>
 #include <mempool/mempool-stats.h>
 #include <poll.h>
 #include <pthread.h>
@@ -26,6 +28,7 @@ enum {
 	MAP_LARGEST = 1 << 30,
 	HEAP_LARGEST = 1 << 20,
 	HEAP_SMALLEST = 32, /* a block's header must fit */
+	BITE = 1 << 16,     /* at once, of what is touched */
 };
 
 enum source { FROM_MMAP, FROM_MALLOC, FROM_PAGES, FROM_CACHE };
@@ -42,6 +45,7 @@ static struct {
 	int fd;
 	struct block *eaten;
 	unsigned long long bytes, blocks;
+	unsigned long long leave_bytes; /* 0: until everything is refused */
 } hoarder;
 
 static bool keep(void *memory, enum source source, size_t size, struct kmem_cache *cache)
@@ -81,9 +85,43 @@ static int eat_cache(struct kmem_cache *cache, void *unused)
 	return 0;
 }
 
+/* Is more left than @bytes, by the cgroup's figures? */
+static bool more_left_than(unsigned long long bytes)
+{
+	struct mempool_headroom_state now = {.size = sizeof(now)};
+
+	return mempool_headroom(&now) == 0 && now.free_bytes > bytes;
+}
+
+/*
+ * Where memory is not refused: touched pages until little is left, and what is
+ * free in the heap, which the cgroup counts as used. For the heap's own growth
+ * there is the half of what is left.
+ */
+static void eat_what_may_be_touched(void)
+{
+	while (more_left_than(hoarder.leave_bytes + BITE)) {
+		void *memory = map(BITE);
+
+		if (memory != NULL)
+			memset(memory, 1, BITE);
+		if (!keep(memory, FROM_MMAP, BITE, NULL))
+			break;
+	}
+	for (size_t size = BITE; size >= HEAP_SMALLEST; size /= 2)
+		while (mallinfo2().fordblks >= size && more_left_than(hoarder.leave_bytes / 2) &&
+		       keep(malloc(size), FROM_MALLOC, size, NULL))
+			;
+}
+
 /* All there is, the largest blocks first: what is left at the end is in pieces too small for anybody. */
 static void eat(void)
 {
+	if (hoarder.leave_bytes != 0) {
+		eat_what_may_be_touched();
+		kmem_cache_for_each(eat_cache, NULL);
+		return;
+	}
 	for (size_t size = MAP_LARGEST; size >= PAGE_SIZE; size /= 2)
 		while (keep(map(size), FROM_MMAP, size, NULL))
 			;
@@ -188,23 +226,37 @@ static void *start(void *unused)
 
 	free(first);
 	kmem_cache_for_each(nothing, NULL);
+	(void)more_left_than(0);
 	hoard();
 	return unused;
 }
 
-__attribute__((constructor)) static void start_hoarder(void)
+/* The number in an environment variable, which must be one. */
+static unsigned long long number_in(const char *variable, const char *text)
 {
-	const char *number = getenv(HOARDER_FD);
-	pthread_t thread;
 	char *end;
+	const unsigned long long number = strtoull(text, &end, 10);
 
-	if (number == NULL)
-		return;
-	hoarder.fd = (int)strtol(number, &end, 10);
-	if (*number == '\0' || *end != '\0') {
-		fprintf(stderr, "hoarder: " HOARDER_FD ": '%s' is not a descriptor\n", number);
+	if (*text == '\0' || *end != '\0') {
+		fprintf(stderr, "hoarder: %s: '%s' is not a number\n", variable, text);
 		exit(2);
 	}
+	return number;
+}
+
+__attribute__((constructor)) static void start_hoarder(void)
+{
+	const char *fd = getenv(HOARDER_FD), *leave = getenv(HOARDER_LEAVE);
+	pthread_t thread;
+
+	if (fd == NULL)
+		return;
+	hoarder.fd = (int)number_in(HOARDER_FD, fd);
+	if (leave != NULL) {
+		hoarder.leave_bytes = number_in(HOARDER_LEAVE, leave);
+		mallopt(M_ARENA_MAX, 1); /* else what others free is in a heap of theirs */
+	}
+
 	const int error = pthread_create(&thread, NULL, start, NULL);
 
 	if (error != 0) {

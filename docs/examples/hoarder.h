@@ -12,7 +12,11 @@
  *		was left, and nothing came free, for a tenth of a second
  *	r	release everything; answers "released B bytes in N blocks\n"
  *
- * The process should have a limit (RLIMIT_AS): the machine is not to suffer.
+ * The process should have a limit (RLIMIT_AS): the machine is not to suffer. In
+ * a memory cgroup nothing would ever be refused, but the process killed. There
+ * HOARDER_LEAVE, a number of bytes, makes the hoarder touch all that it takes,
+ * and stop where only so many are left, by mempool_headroom(3): the next who
+ * touches more than these is the one that goes too far.
  *
  * What it eats, and takes again within a millisecond whenever some comes free:
  * address space, by mmap(); malloc()'s memory; and libmempool's own, pages and
@@ -23,6 +27,7 @@
 #define HOARDER_H
 
 #define HOARDER_FD "HOARDER_FD"
+#define HOARDER_LEAVE "HOARDER_LEAVE"
 #define HOARDER_BEGIN 'b'
 #define HOARDER_RELEASE 'r'
 

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// demo_cgroup.cpp - see demo_cgroup.hpp.
+#include "tools/demo_cgroup.hpp"
+
+#include "tools/demo.hpp"
+#include "tools/demo_text.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fstream>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace demo {
+namespace {
+
+constexpr const char *mount_2 = "/sys/fs/cgroup";
+constexpr const char *mount_1 = "/sys/fs/cgroup/memory";
+
+/// 0, or errno.
+int write_file(const std::string &path, const std::string &value)
+{
+	const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	const int error = write(fd, value.data(), value.size()) < 0 ? errno : 0;
+	close(fd);
+	return error;
+}
+
+bool is_there(const std::string &path)
+{
+	return access(path.c_str(), F_OK) == 0;
+}
+
+/// This process's cgroup: of version 2, or of version 1's memory controller. "/" when it cannot be told.
+std::string own_cgroup(bool version_2)
+{
+	std::ifstream file("/proc/self/cgroup");
+	for (std::string line; std::getline(file, line);) { // "9:memory:/path", "0::/path"
+		const size_t first = line.find(':');
+		const size_t second = line.find(':', first + 1);
+		if (first == std::string::npos || second == std::string::npos)
+			continue;
+		const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+		if (version_2 ? controllers == ",," : controllers.find(",memory,") != std::string::npos)
+			return line.substr(second + 1);
+	}
+	return "/";
+}
+
+/// Folders in which one may be made, the best first. Version 2 wants no
+/// processes in a group that has others below: so beside this one, not in it.
+std::vector<std::string> candidates(bool version_2)
+{
+	const std::string mount = version_2 ? mount_2 : mount_1;
+	std::string own = own_cgroup(version_2);
+	if (version_2)
+		own.resize(own.find_last_of('/') == std::string::npos ? 0 : own.find_last_of('/'));
+	std::vector<std::string> folders;
+	if (!own.empty() && own != "/")
+		folders.push_back(mount + own);
+	folders.push_back(mount); // in a container, the path may be the host's
+	return folders;
+}
+
+failure not_allowed(const std::string &what, int error)
+{
+	return failure(with_errno("--cgroup: " + what, error) +
+		       "; run it as root, or where memory cgroups are delegated to you "
+		       "(systemd-run --user --scope -p Delegate=yes mempool demo --cgroup)");
+}
+
+} // namespace
+
+memory_cgroup::memory_cgroup(uint64_t limit_bytes)
+{
+	const bool has_1 = is_there(std::string(mount_1) + "/memory.limit_in_bytes");
+	version_2_ = !has_1 && is_there(std::string(mount_2) + "/cgroup.controllers");
+	if (!has_1 && !version_2_)
+		throw failure("--cgroup: no memory cgroups under " + std::string(mount_2) +
+			      "; the demo without --cgroup needs none");
+
+	int error = 0;
+	for (const std::string &parent : candidates(version_2_)) {
+		if (version_2_) // as far as it is not already so
+			write_file(parent + "/cgroup.subtree_control", "+memory");
+		folder_ = parent + "/mempool-demo." + std::to_string(getpid());
+		if (mkdir(folder_.c_str(), 0755) != 0) {
+			error = errno;
+			continue;
+		}
+		error = write_file(folder_ + (version_2_ ? "/memory.max" : "/memory.limit_in_bytes"),
+				   std::to_string(limit_bytes));
+		if (error == 0)
+			break;
+		rmdir(folder_.c_str());
+	}
+	if (error != 0)
+		throw not_allowed(folder_ + " cannot be made, or takes no limit", error);
+	// Where swap is, memory would end later; where it is not, these files may be missing.
+	write_file(folder_ + (version_2_ ? "/memory.swap.max" : "/memory.swappiness"), "0");
+}
+
+memory_cgroup::~memory_cgroup()
+{
+	// Who was killed leaves it a moment after it was waited for.
+	for (int tries = 0; rmdir(folder_.c_str()) != 0 && errno == EBUSY && tries < 100; tries++)
+		poll(nullptr, 0, 20);
+}
+
+uint64_t memory_cgroup::oom_kills() const
+{
+	std::ifstream file(folder_ + (version_2_ ? "/memory.events" : "/memory.oom_control"));
+	uint64_t value = 0;
+	for (std::string name; file >> name >> value;)
+		if (name == "oom_kill")
+			return value;
+	return 0;
+}
+
+} // namespace demo
