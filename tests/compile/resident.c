@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * resident.c - what resident.sh starts: in a memory cgroup that is full, and whose OOM killer is off, do elements of a
- * reserve stay touchable? "resident CASE CGROUP" watches from outside of the cgroup a child that is in it: a hoarder
- * thread touches fresh memory until it stalls; then two threads take, write every byte of, and give back all elements,
- * and count their page faults. Everything is said through a page that both share.
+ * reserve stay touchable? "resident CASE CGROUP [BACKING]" watches from outside of the cgroup a child that is in it: a
+ * hoarder thread touches fresh memory until it stalls; then two threads take, write every byte of, and give back all
+ * elements, and count their page faults. Everything is said through a page that both share.
  *
  * Exit status: 0 no fault, nobody stalled; 1 faults; 2 stalled; 3 it could not be set up.
  */
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <mempool/mempool-certificate.h>
 #include <mempool/mempool.h>
+#include <mempool/slab.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,7 +26,6 @@
 
 #define ROUNDS 100000
 #define SHARE 8 /* elements of each worker */
-#define ELEMENT 4096
 #define DEADLINE_S 90
 
 static struct shared {
@@ -41,6 +41,19 @@ static struct shared {
 } * shared;
 
 static mempool_t *pool;
+static const struct backing {
+	const char *name;
+	mempool_alloc_t *alloc;
+	mempool_free_t *free;
+	size_t data, element_bytes; /* a slab's data is made */
+} backings[] =
+	{
+		{"kmalloc", mempool_kmalloc, mempool_kfree, 4096, 4096},
+		{"slab", mempool_alloc_slab, mempool_free_slab, 0, 256},
+		{"pages", mempool_alloc_pages, mempool_free_pages, 1, 8192},
+		{"kvmalloc", mempool_kvmalloc, mempool_kvfree, 200000, 200000},
+},
+  *backing = backings;
 
 static void give_up(int line)
 {
@@ -70,7 +83,7 @@ static void take_and_write(int round)
 		if (!element[i])
 			atomic_fetch_add(&shared->nulls, 1);
 		else
-			memset(element[i], round, ELEMENT);
+			memset(element[i], round, backing->element_bytes);
 	}
 	for (int i = 0; i < SHARE; i++)
 		mempool_free(element[i], pool);
@@ -153,8 +166,9 @@ static void in_the_cgroup(const char *what, const char *cgroup)
 
 	if (strcmp(what, "control") == 0)
 		attr.residency = MEMPOOL_RESIDENCY_NONE;
-	pool = mempool_create_attr(strcmp(what, "resized") == 0 ? 1 : 2 * SHARE, mempool_kmalloc, mempool_kfree,
-				   (void *)ELEMENT, &attr);
+	pool = mempool_create_attr(
+		strcmp(what, "resized") == 0 ? 1 : 2 * SHARE, backing->alloc, backing->free,
+		backing->data ? (void *)backing->data : kmem_cache_create("resident", 256, 0, 0, NULL), &attr);
 	NEED(pool);
 	if (strcmp(what, "resized") == 0)
 		NEED(mempool_resize(pool, 2 * SHARE) == 0);
@@ -203,8 +217,12 @@ int main(int argc, char **argv)
 	int status = 3;
 	pid_t child;
 
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 3;
+	if (argc == 4)
+		for (backing = backings; strcmp(backing->name, argv[3]) != 0; backing++)
+			if (backing == &backings[sizeof(backings) / sizeof(backings[0]) - 1])
+				return 3;
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memset(shared, 0, sizeof(*shared));
 	child = fork();
@@ -229,9 +247,9 @@ int main(int argc, char **argv)
 		kill(shared->grandchild, SIGKILL);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	printf("%s: %ld pages hoarded, %ld rounds, %ld faults, %d NULL%s%s\n", argv[1], atomic_load(&shared->hoarded),
-	       atomic_load(&shared->rounds), atomic_load(&shared->faults), atomic_load(&shared->nulls),
-	       status == 2 ? ", stalled" : "", status == 3 ? ", not set up" : "");
+	printf("%s, %s: %ld pages hoarded, %ld rounds, %ld faults, %d NULL%s%s\n", argv[1], backing->name,
+	       atomic_load(&shared->hoarded), atomic_load(&shared->rounds), atomic_load(&shared->faults),
+	       atomic_load(&shared->nulls), status == 2 ? ", stalled" : "", status == 3 ? ", not set up" : "");
 	if (atomic_load(&shared->problem))
 		printf("line %d failed\n", atomic_load(&shared->problem));
 	return status;

@@ -36,6 +36,12 @@ fi
 for what in plain living dead resized adopted; do
 	timeout -s KILL 120 "$scratch/resident" "$what" "$group" || fail "$what: exit status $?"
 done
+for backing in slab pages kvmalloc; do
+	for what in living adopted; do
+		timeout -s KILL 120 "$scratch/resident" "$what" "$group" "$backing" ||
+			fail "$what, $backing: exit status $?"
+	done
+done
 rc=0
 timeout -s KILL 120 "$scratch/resident" control "$group" || rc=$?
 case $rc in
