@@ -97,6 +97,11 @@ static size_t statm_bytes(int field)
 	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+size_t address_space_used(void)
+{
+	return statm_bytes(0);
+}
+
 size_t data_used(void)
 {
 	return statm_bytes(5);
@@ -110,7 +115,7 @@ bool limit_address_space(size_t spare_bytes)
 	if (under("asan") || under("tsan") || under("valgrind"))
 		return false;
 	getrlimit(RLIMIT_AS, &limit);
-	limit.rlim_cur = statm_bytes(0) + spare_bytes;
+	limit.rlim_cur = address_space_used() + spare_bytes;
 	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 	return true;
 }

@@ -78,7 +78,8 @@ int64_t now_ns(void);
 /* deadline_ns() - how long a test waits for an event that must come: seconds, more under a checker. */
 int64_t deadline_ns(void);
 
-/* data_used() - bytes that RLIMIT_DATA counts. */
+/* What this process has of the two, in bytes, as RLIMIT_AS and RLIMIT_DATA count. */
+size_t address_space_used(void);
 size_t data_used(void);
 
 /* limit_address_space() - from here on this process gets at most @spare_bytes more; false where that cannot be done. */
