@@ -22,21 +22,25 @@ namespace {
 	waiting sleeps(control, caller, deadline_ns);
 	gfp_t mask = first_mask(full);
 	for (;;) {
-		if (mask != full) {
-			mask = full; // PAR-11: at once, before any sleep
-		} else {
-			int error = 0;
-			if (!gfpflags_allow_blocking(full))
-				error = ENOMEM; // PAR-13
-			else if (sleeps.sleep(1) == waiting::end::deadline)
+		int error = 0;
+		switch (after_pass(mask, full)) {
+		case next::second_pass:
+			mask = full;
+			break;
+		case next::sleep:
+			if (sleeps.sleep(1) == waiting::end::deadline)
 				error = ETIMEDOUT;
-			if (error != 0) {
-				if (void *entry = take_last_entry(pool, control))
-					return element_of(pool, control, entry);
-				control.counters.add(count_failures);
-				errno = error;
-				return nullptr;
-			}
+			break;
+		case next::give_up:
+			error = ENOMEM;
+			break;
+		}
+		if (error != 0) {
+			if (void *entry = take_last_entry(pool, control))
+				return element_of(pool, control, entry);
+			control.counters.add(count_failures);
+			errno = error;
+			return nullptr;
 		}
 		if (void *element = alloc_from_backing(pool, control, mask)) {
 			control.counters.add(count_allocs);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// masks.hpp - which mask each pass of an allocation hands to the backing.
+// masks.hpp - which mask each pass of an allocation hands to the backing, and
+// what follows it.
 //
-// Plain constexpr functions: the one place where PAR-8, PAR-9 and PAR-11 are
-// written down, for the library and for whoever explains it.
+// Plain constexpr functions: the one place where PAR-8, PAR-9 and PAR-11 to
+// PAR-13 are written down, for the library and for whoever explains it.
 #pragma once
 
 #include "mempool/gfp.h"
@@ -24,10 +25,24 @@ constexpr gfp_t first_mask(gfp_t full)
 	return full & ~(__GFP_DIRECT_RECLAIM | __GFP_IO);
 }
 
-/// Is there a second pass, with the full mask, when the reserve was empty? (PAR-11)
+/// What follows a pass that ended with an empty reserve.
+enum class next {
+	second_pass, // at once, with the full mask (PAR-11)
+	sleep,       // until an element comes back (PAR-12)
+	give_up,     // NULL: the caller may not sleep (PAR-13)
+};
+
+constexpr next after_pass(gfp_t mask, gfp_t full)
+{
+	if (mask != full)
+		return next::second_pass;
+	return (full & __GFP_DIRECT_RECLAIM) != 0 ? next::sleep : next::give_up;
+}
+
+/// Is there a second pass when the reserve was empty after the first?
 constexpr bool has_second_pass(gfp_t full)
 {
-	return first_mask(full) != full;
+	return after_pass(first_mask(full), full) == next::second_pass;
 }
 
 static_assert(!has_second_pass(full_mask(GFP_ATOMIC)) && !has_second_pass(full_mask(GFP_NOWAIT)));

@@ -19,6 +19,7 @@ static TCase *(*const cases[])(void) = {
 	poison_tests,     track_tests,    stats_tests,     walk_tests,    fork_tests,
 	threads_tests,    eventfd_tests,  pressure_tests,  rcu_tests,     typesafe_tests,
 	limits_tests,     shrinker_tests, residency_tests, prefork_tests, residency_limits_tests,
+	explain_tests,
 };
 
 int main(int argc, char **argv)

@@ -50,6 +50,7 @@ TCase *walk_tests(void);
 TCase *fork_tests(void);
 TCase *residency_tests(void);
 TCase *residency_limits_tests(void);
+TCase *explain_tests(void);
 TCase *prefork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);
