@@ -125,6 +125,9 @@ template <element_store Store> class element_reserve<Store>::sleeper {
 			reserve_.wake_served();
 	}
 
+	/// For who is told of wake-ups.
+	void set_label(uint64_t label) { waiter_.set_label(label); }
+
 	enum class outcome { woken, timed_out, not_needed };
 
 	/// Sleeps until the store can serve `need` elements, or until the deadline.

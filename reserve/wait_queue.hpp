@@ -22,11 +22,17 @@
 
 #include "reserve/atomics.hpp"
 
+#include <atomic>
 #include <cstdint>
 
 namespace mp::reserve {
 
 template <class Atomics> class basic_wait_queue;
+
+/// Told of each waiter before it is woken, by who wakes it and under the queue's
+/// lock: what waiter::set_label() gave, and what it needs. nullptr: nobody is.
+using wake_told_fn = void(uint64_t label, int need);
+inline constinit std::atomic<wake_told_fn *> wake_told{nullptr};
 
 /// One thread's place in a queue.
 template <class Atomics> class basic_waiter {
@@ -34,6 +40,8 @@ template <class Atomics> class basic_waiter {
 	basic_waiter() = default;
 	basic_waiter(const basic_waiter &) = delete;
 	basic_waiter &operator=(const basic_waiter &) = delete;
+
+	void set_label(uint64_t label) { label_ = label; }
 
       private:
 	friend class basic_wait_queue<Atomics>;
@@ -44,6 +52,7 @@ template <class Atomics> class basic_waiter {
 	basic_waiter *next_ = nullptr;
 	uint64_t ticket_ = 0; // 0: has never queued
 	int need_ = 1;
+	uint64_t label_ = 0;
 	bool queued_ = false;
 	typename Atomics::futex_word state_{asleep};
 };

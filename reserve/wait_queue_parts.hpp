@@ -104,6 +104,8 @@ template <class Atomics> void basic_wait_queue<Atomics>::serve(bool news)
 		if (servable)
 			available -= w->need_;
 		unlink(*w);
+		if (wake_told_fn *told = wake_told.load(std::memory_order_relaxed))
+			told(w->label_, w->need_);
 		auto *state = &w->state_;
 		// release: pairs with the acquire in sleep(), ORD-4. From here on the
 		// waiter may be gone; the wake-up needs only its address.

@@ -6,6 +6,7 @@
 #include "mempool/backing/cache.hpp"
 #include "mempool/shrinker.h"
 #include "mempool/watch/registry.hpp"
+#include "mempool/watch/trace.hpp"
 
 #include "reserve/base/clock.hpp"
 #include "reserve/base/counted_lock.hpp"
@@ -154,6 +155,7 @@ uint64_t reclaim_round(gfp_t gfp_mask, unsigned shift)
 	freed += each_guest(guest_kind::shrinker,
 			    [&](void *s) { return ask(*static_cast<shrinker *>(s), gfp_mask, shift); });
 	inside = false;
+	MP_TRACE(reclaim, trace::nobody, gfp_mask, shift, freed);
 	return freed;
 }
 

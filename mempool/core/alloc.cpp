@@ -39,14 +39,17 @@ namespace {
 			if (void *entry = take_last_entry(pool, control))
 				return element_of(pool, control, entry);
 			control.counters.add(count_failures);
+			MP_TRACE(alloc_fail, control.traced, full, error, control.reserve.store().level());
 			errno = error;
 			return nullptr;
 		}
+		MP_TRACE(pass_begin, control.traced, 2, mask);
 		if (void *element = alloc_from_backing(pool, control, mask)) {
 			control.counters.add(count_allocs);
 			return element;
 		}
 		control.counters.add(count_backing_failures);
+		MP_TRACE(backing_fail, control.traced, mask, control.reserve.store().level());
 		if (void *entry = take_entry(pool, control))
 			return element_of(pool, control, entry);
 	}
@@ -57,6 +60,7 @@ namespace {
 				   const char *caller)
 {
 	control.counters.add(count_backing_failures);
+	MP_TRACE(backing_fail, control.traced, first_mask(full), control.reserve.store().level());
 	if (void *entry = take_entry(pool, control))
 		return element_of(pool, control, entry);
 	return alloc_patiently(pool, control, full, deadline_ns, caller);
@@ -83,9 +87,12 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	const bool watched = watch::watching();
 	if (watched) [[unlikely]]
 		watch::check_may_alloc(callers, caller, control.name);
+	MP_TRACE(pass_begin, control.traced, 1, first_mask(full_mask(callers)));
 	void *element = alloc_counted(*pool, control, full_mask(callers), deadline_ns, caller);
 	if (watched && element != nullptr) [[unlikely]]
 		note_alloc(control, element);
+	if (element != nullptr)
+		MP_TRACE(alloc, control.traced, element, callers);
 	return element;
 }
 
@@ -145,10 +152,12 @@ extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 		entry = take_last_entry(*pool, control);
 	if (entry == nullptr) {
 		control.counters.add(count_failures);
+		MP_TRACE(alloc_fail, control.traced, 0U, ENOMEM, 0);
 		errno = ENOMEM;
 		return nullptr;
 	}
 	void *element = element_of(*pool, control, entry);
 	note_alloc(control, element);
+	MP_TRACE(preallocated, control.traced, element, control.reserve.store().level());
 	return element;
 }

@@ -28,12 +28,14 @@ int count_missing(slot_span elems)
 /// One pass over the backing, upwards, up to its first NULL. Says what is still missing.
 int ask_backing(mempool_t &pool, mempool_control &control, slot_span elems, int missing, gfp_t mask)
 {
+	MP_TRACE(pass_begin, control.traced, mask == full_mask(GFP_KERNEL) ? 2 : 1, mask);
 	for (auto slot = elems.begin(); slot != elems.end() && missing > 0; ++slot) {
 		if (*slot != nullptr)
 			continue;
 		*slot = alloc_from_backing(pool, control, mask);
 		if (*slot == nullptr) {
 			control.counters.add(count_backing_failures);
+			MP_TRACE(backing_fail, control.traced, mask, control.reserve.store().level());
 			break;
 		}
 		control.counters.add(count_allocs);
@@ -50,6 +52,7 @@ bool ask_reserve(mempool_t &pool, mempool_control &control, slot_span elems, int
 		return false;
 	}
 	control.watchers.note_taken(pool);
+	MP_TRACE(reserve_take, control.traced, 0, control.reserve.store().level(), missing);
 	// The marks of poisoned entries tell which slots these are.
 	for (void *&slot : elems)
 		slot = element_of(pool, control, slot);
@@ -152,6 +155,12 @@ unsigned free_each(mempool_t &pool, mempool_control &control, slot_span elems)
 	return static_cast<unsigned>(taken);
 }
 
+unsigned told(const mempool_control &control, unsigned count, unsigned taken)
+{
+	MP_TRACE(free_bulk, control.traced, count, taken, control.reserve.store().level());
+	return taken;
+}
+
 } // namespace
 } // namespace mp::core
 
@@ -180,6 +189,7 @@ extern "C" int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int co
 		return 0;
 
 	fill_slots(*pool, control, slots, missing);
+	MP_TRACE(alloc_bulk, control.traced, count, missing, control.reserve.store().level());
 	if (watched) [[unlikely]]
 		for (const void *element : slots) // those that were out before are only noted again
 			note_alloc(control, element);
@@ -192,12 +202,12 @@ extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigne
 	// acquire: pairs with the release fences in the store, ORD-1
 	base::fence(std::memory_order_acquire);
 	if (watch::watching()) [[unlikely]]
-		return free_each(*pool, control, {elems, count});
+		return told(control, count, free_each(*pool, control, {elems, count}));
 	if (control.arena.used())
-		return free_home(*pool, control, {elems, count});
+		return told(control, count, free_home(*pool, control, {elems, count}));
 	const int wanted = static_cast<int>(std::min<unsigned>(count, INT_MAX));
 	const int given = control.reserve.give_many(elems, wanted);
 	if (given > 0)
 		control.watchers.note_given(*pool);
-	return static_cast<unsigned>(given);
+	return told(control, count, static_cast<unsigned>(given));
 }

@@ -16,6 +16,7 @@
 #include "mempool/mempool-certificate.h"
 #include "mempool/mempool.h"
 #include "mempool/watch/registry.hpp"
+#include "mempool/watch/trace.hpp"
 #include "mempool/watch/tracker.hpp"
 #include "reserve/base/counters.hpp"
 
@@ -83,6 +84,7 @@ struct mempool_control {
 	void *kept_ways[2];                    // ready and takes_back until then
 
 	mp::watch::registry_entry registered;
+	mp::trace::subject traced; // as events name the pool
 	size_t block_bytes;
 	char name[MEMPOOL_NAME_MAX];
 };

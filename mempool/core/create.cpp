@@ -192,6 +192,7 @@ mempool_control *make_control(const request &r)
 	control->entry_bits =
 		(control->element_bytes != 0 ? poisoned_bit : 0) | (control->arena.used() ? reserve::guest_bit : 0);
 	choose_name(*control, r.attr.name);
+	control->traced = {trace::next_pool(), control->name};
 	return control;
 }
 
@@ -312,8 +313,12 @@ int build(mempool_t &pool, const request &r)
 	}
 	int error = start_tracking(*control) ? fill(pool, *control, r.attr.gfp_mask) : -ENOMEM;
 	if (error == 0) {
-		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork))
+		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork)) {
+			if (trace::wanted<trace::event::create>())
+				trace::tell_pool(trace::event::create, control->traced, &pool, r.min_nr,
+						 control->reserve.store().level(), control->element_bytes);
 			return 0;
+		}
 		drain(pool, *control);
 		error = -ENOMEM;
 	}
@@ -423,6 +428,7 @@ extern "C" void mempool_exit(mempool_t *pool)
 	if (control->has_deferred.load(std::memory_order_relaxed))
 		backing::rcu_free_barrier();
 	watch::registry_remove(control->registered);
+	MP_TRACE(destroy, control->traced, control->reserve.store().level());
 	report_leaks(*pool, *control);
 	drain(*pool, *control);
 	clear(*pool);

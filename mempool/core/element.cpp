@@ -21,6 +21,7 @@ void check_poison(const mempool_t &pool, const mempool_control &control, void *e
 		watch::poison_as_in_use(element, size_bytes);
 		return;
 	}
+	MP_TRACE(poison, control.traced, element, wrong);
 	base::report(base::severity::bug)
 		.line("mempool element poison mismatch")
 		.line("pool '%s' %p, size %zu, nr %d, element %p", control.name, static_cast<const void *>(&pool),

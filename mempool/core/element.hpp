@@ -43,12 +43,26 @@ inline void *element_of(const mempool_t &pool, const mempool_control &control, v
 	return look ? checked_element_of(pool, control, entry) : entry;
 }
 
+/// The address in an entry, unchecked.
+inline const void *bare(const mempool_control &control, const void *entry)
+{
+	return static_cast<const char *>(entry) - (reinterpret_cast<uintptr_t>(entry) & control.entry_bits);
+}
+
+/// Did the backing make it, while the pool has memory of its own?
+inline bool is_guest(const mempool_control &control, const void *entry)
+{
+	return (reinterpret_cast<uintptr_t>(entry) & control.entry_bits & reserve::guest_bit) != 0;
+}
+
 /// An entry from the reserve; nullptr when that is empty.
 inline void *take_entry(mempool_t &pool, mempool_control &control)
 {
 	void *entry = control.reserve.store().take();
-	if (entry != nullptr)
+	if (entry != nullptr) {
 		control.watchers.note_taken(pool);
+		MP_TRACE(reserve_take, control.traced, bare(control, entry), control.reserve.store().level(), 1);
+	}
 	return entry;
 }
 
@@ -68,6 +82,9 @@ inline bool give_entry(mempool_t &pool, mempool_control &control, void *entry)
 	if (!control.reserve.give(entry))
 		return false;
 	control.watchers.note_given(pool);
+	MP_TRACE(reserve_give, control.traced, bare(control, entry), control.reserve.store().level(), 1);
+	if (is_guest(control, entry)) [[unlikely]]
+		MP_TRACE(adopt, control.traced, bare(control, entry));
 	return true;
 }
 

@@ -35,6 +35,7 @@ namespace {
 	if (element == nullptr)
 		return;
 	mempool_control &control = control_of(pool, "mempool_free");
+	MP_TRACE(free, control.traced, element);
 	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
 		return;
 	if (control.arena.owns(element))

@@ -43,6 +43,7 @@ void settle_spares(mempool_t &pool, mempool_control &control)
 			return;
 		}
 		control.counters.add(count_filled);
+		MP_TRACE(reserve_fill, control.traced, control.reserve.store().level(), 1);
 	}
 }
 
@@ -68,6 +69,7 @@ void bring_home(mempool_t &pool, mempool_control &control, void *element)
 			return;
 		if (void *guest = control.reserve.store().swap_guest(entry)) {
 			control.counters.add(count_frees);
+			MP_TRACE(replace, control.traced, element, bare(control, guest));
 			return free_to_backing(pool, control, element_of(pool, control, guest));
 		}
 	}

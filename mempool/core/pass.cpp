@@ -45,7 +45,11 @@ waiting::end waiting::sleep(int need)
 
 	using outcome = pool_reserve::sleeper::outcome;
 	const uint64_t retry_at_ns = start_ns + retry_ns;
+	sleeper_.set_label(trace::sleeper_label(control_.traced));
+	MP_TRACE(wait_begin, control_.traced, need, control_.reserve.store().level(), control_.reserve.waiting());
 	const outcome how = sleeper_.sleep(need, std::min(deadline_ns_, retry_at_ns));
+	MP_TRACE(wait_end, control_.traced, need, static_cast<int>(how), base::now_ns() - start_ns,
+		 control_.reserve.store().level());
 	if (how == outcome::not_needed)
 		return end::woken;
 	note_wait(control_, base::now_ns() - start_ns);

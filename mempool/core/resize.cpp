@@ -67,6 +67,7 @@ void top_up(mempool_t &pool, mempool_control &control)
 			break;
 		}
 		control.counters.add(count_filled);
+		MP_TRACE(reserve_fill, control.traced, control.reserve.store().level(), 1);
 	}
 }
 
@@ -90,9 +91,11 @@ extern "C" int mempool_resize(mempool_t *pool, int new_min_nr)
 		watch::check_may_alloc(GFP_KERNEL, "mempool_resize", control.name);
 
 	const std::lock_guard guard(control.resize_lock);
+	const int old_min_nr = min_nr_of(*pool);
 	if (new_min_nr <= min_nr_of(*pool)) {
 		shrink(*pool, control, new_min_nr);
 		control.watchers.note_given(*pool); // it may be full now
+		MP_TRACE(resize, control.traced, old_min_nr, new_min_nr, control.reserve.store().level());
 		return 0;
 	}
 	const int error = raise_target(*pool, control, new_min_nr);
@@ -100,5 +103,6 @@ extern "C" int mempool_resize(mempool_t *pool, int new_min_nr)
 		return error;
 	control.watchers.note_taken(*pool); // it may be full no longer
 	top_up(*pool, control);
+	MP_TRACE(resize, control.traced, old_min_nr, new_min_nr, control.reserve.store().level());
 	return 0;
 }

@@ -17,6 +17,8 @@
 
 namespace mp::watch {
 
+inline constexpr unsigned tracing = 1U << 29;        // events are recorded, or will be (trace.hpp)
+inline constexpr unsigned probing = 1U << 28;        // probes of ordinary calls are wanted
 inline constexpr unsigned non_block_seen = 1U << 30; // some thread called non_block_start()
 inline constexpr unsigned tracker_seen = 1U << 31;   // some pool tracks its elements
 

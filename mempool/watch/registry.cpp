@@ -3,6 +3,8 @@
 // registry.cpp - see registry.hpp.
 #include "mempool/watch/registry.hpp"
 
+#include "mempool/watch/trace.hpp"
+
 #include "reserve/base/counted_lock.hpp"
 #include "reserve/base/rcu.hpp"
 #include "reserve/residency.hpp"
@@ -57,6 +59,7 @@ void after_fork_in_child()
 	registry_lock.reset_in_child();
 	base::forget_locks_in_child();
 	base::rcu_fork_child();
+	trace::after_fork_in_child();
 }
 
 // When the library is loaded, before anybody can hold a lock of ours: so there

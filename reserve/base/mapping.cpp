@@ -94,6 +94,16 @@ void *map_aligned(size_t bytes, size_t align_bytes)
 	return memory;
 }
 
+void *map_shared(int fd, size_t bytes)
+{
+	bytes = whole_pages(bytes);
+	if (bytes == 0 || !gate_open(bytes))
+		return nullptr;
+	const int how = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
+	void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, how, fd, 0);
+	return memory == MAP_FAILED ? nullptr : memory;
+}
+
 void unmap_memory(void *memory, size_t bytes)
 {
 	const int kept_errno = errno;

@@ -17,7 +17,11 @@ void *map_memory(size_t bytes);
 /// As map_memory(), at a multiple of `align_bytes` (a power of two).
 void *map_aligned(size_t bytes, size_t align_bytes);
 
-/// Gives memory back that map_memory() or map_aligned() gave, with the same size.
+/// Zeroed memory, or the file's, that forked processes share; `fd` -1: no file.
+/// nullptr, with errno, when it cannot be had.
+void *map_shared(int fd, size_t bytes);
+
+/// Gives memory back that map_memory(), map_aligned() or map_shared() gave, with the same size.
 void unmap_memory(void *memory, size_t bytes);
 
 /// Makes the pages exist now and writable, so that touching them later needs no
