@@ -20,13 +20,19 @@
 namespace mp::trace {
 namespace {
 
-/// How far a reader has come in a ring.
+/// How far a reader has come in a ring, and the events after that.
 struct position {
+	static constexpr unsigned most_ahead = 4; // handlers within handlers, and one more
 	uint64_t next;
 	uint64_t end;
-	bool loaded;
-	mempool_trace_event event; // the next one, if loaded
+	unsigned ahead;
+	mempool_trace_event events[most_ahead];
 };
+
+bool is_earlier(const mempool_trace_event &a, const mempool_trace_event &b)
+{
+	return a.time_ns < b.time_ns;
+}
 
 uint32_t rings_in_use(const session &s)
 {
@@ -38,14 +44,15 @@ uint64_t head_of(const session &s, uint32_t ring)
 	return std::atomic_ref(s.ring_table[ring].head).load(std::memory_order_relaxed);
 }
 
-/// Loads the ring's next event that can be read.
-bool look_ahead(const session &s, uint32_t ring, position &at, uint64_t since_ns)
+/// Looks ahead as far as it goes. Which is the earliest; nullptr at the end.
+mempool_trace_event *earliest(const session &s, uint32_t ring, position &at, uint64_t since_ns)
 {
-	while (!at.loaded && at.next < at.end) {
-		at.loaded = read_event(s, ring, at.next, at.event) && at.event.time_ns >= since_ns;
-		at.next++;
+	for (; at.ahead < position::most_ahead && at.next < at.end; at.next++) {
+		mempool_trace_event &to = at.events[at.ahead];
+		if (read_event(s, ring, at.next, to) && to.time_ns >= since_ns)
+			at.ahead++;
 	}
-	return at.loaded;
+	return at.ahead == 0 ? nullptr : std::min_element(at.events, at.events + at.ahead, is_earlier);
 }
 
 using visitor = int(const mempool_trace_event *event, void *arg);
@@ -55,18 +62,24 @@ int walk(const session &s, position *positions, uint64_t since_ns, visitor *visi
 	const uint32_t rings = rings_in_use(s);
 	for (uint32_t ring = 0; ring < rings; ring++) {
 		const uint64_t end = head_of(s, ring);
-		positions[ring] = {end > s.events ? end - s.events : 0, end, false, {}};
+		positions[ring].next = end > s.events ? end - s.events : 0;
+		positions[ring].end = end;
 	}
 	for (;;) {
-		position *first = nullptr;
-		for (uint32_t ring = 0; ring < rings; ring++)
-			if (look_ahead(s, ring, positions[ring], since_ns) &&
-			    (first == nullptr || positions[ring].event.time_ns < first->event.time_ns))
-				first = &positions[ring];
+		position *from = nullptr;
+		mempool_trace_event *first = nullptr;
+		for (uint32_t ring = 0; ring < rings; ring++) {
+			mempool_trace_event *e = earliest(s, ring, positions[ring], since_ns);
+			if (e == nullptr || (first != nullptr && !is_earlier(*e, *first)))
+				continue;
+			first = e;
+			from = &positions[ring];
+		}
 		if (first == nullptr)
 			return 0;
-		first->loaded = false;
-		const mempool_trace_event event = first->event;
+		const mempool_trace_event event = *first;
+		std::copy(first + 1, from->events + from->ahead, first);
+		from->ahead--;
 		if (const int result = visit(&event, arg); result != 0)
 			return result;
 	}

@@ -57,6 +57,9 @@ TCase *eventfd_tests(void);
 TCase *pressure_tests(void);
 TCase *rcu_tests(void);
 TCase *typesafe_tests(void);
+TCase *trace_tests(void);
+TCase *trace_file_tests(void);
+TCase *trace_threads_tests(void);
 
 /* new_case() - a test case with reports captured before each test, none unexpected after it, and a long timeout. */
 TCase *new_case(const char *name);
