@@ -1,13 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault-inject.h - allocations that fail on purpose, by the kernel's rules
- * (PAR-36 to PAR-38), and what userspace adds: points for one pool or cache,
- * decisions that can be replayed, settings from the environment and from outside.
+ * fault-inject.h - allocations that fail on purpose: the kernel's attributes, in
+ * the kernel's order (PAR-36 to PAR-38), and what it lacks.
  *
- * MEMPOOL_FAULT='failslab=1,10,0,-1;fail_mempool_alloc@req:probability=100,times=3'
+ * A point is a place that can be made to fail. Those of the library:
+ *
+ *   failslab                  kmem_cache_alloc() and kmalloc(); size in bytes
+ *   fail_page_alloc           the page layer; size in pages
+ *   fail_mempool_alloc        the backing, in each pass of mempool_alloc(); the reserve is asked then
+ *   fail_mempool_alloc_bulk   once a mempool_alloc_bulk(): all is to come from the reserve
+ *   fail_mempool_create, fail_mempool_resize, fail_kmem_cache_create
+ *                             extension: -ENOMEM, or NULL
+ *   delay_mempool_free        extension: an element that is freed comes into the reserve only with the next
+ *                             delayed one, or when a sleeper has waited for 5 s
+ *   drain_mempool_reserve     extension: the reserve counts as empty, once in a call that asks it
+ *
+ * point@NAME is the same for the pool or cache of this name alone, which need
+ * not exist yet: fail_mempool_alloc@requests. Programs add points of their own.
+ *
+ * The environment variable MEMPOOL_FAULT, read once when the library is loaded,
+ * takes settings, separated by ';':
+ *
+ *   failslab=1,10,0,-1                          <interval>,<probability>,<space>,<times>, as in the kernel
+ *   fail_mempool_alloc@req:probability=100,times=3
+ *   failslab.cache-filter=Y                     one attribute
+ *   +my_point=1,50,0,-1                         a point that the program registers later
+ *   seed=1234                                   the draws begin with it
+ *   off                                         all points
+ *
+ * The attributes are named as the kernel's files are: probability, interval,
+ * times, space, verbose, task-filter, stacktrace-depth, require-start,
+ * require-end, reject-start, reject-end, ignore-gfp-wait, cache-filter,
+ * min-order. A setting that is wrong anywhere is refused whole.
+ *
+ * Draws can be repeated: whether a decision fails follows from the seed, the
+ * point, the thread's name and how often that thread came to this point, and
+ * from nothing else; reports say all four. `times` and `space` are shared by all
+ * threads, so who gets the last of them is up to scheduling. A thread's name is
+ * that of mempool_fault_set_thread(), or else of pthread_setname_np(); without
+ * either it is "main", or a number in the order in which threads come.
  */
-#ifndef FAULT_INJECT_H
-#define FAULT_INJECT_H
+#ifndef MEMPOOL_FAULT_INJECT_H
+#define MEMPOOL_FAULT_INJECT_H
 
 #include <mempool/mempool.h>
 #include <stdbool.h>
@@ -19,12 +53,28 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/** struct fault_attr - what the kernel's has, by its names. Initialise it with FAULT_ATTR_INITIALIZER. */
+/**
+ * struct fault_attr - when a point fails (PAR-36, PAR-37).
+ * @probability: percent of the decisions that come so far, 0 to 100; 0: off.
+ * @interval: of those, only every so many-th; 0 and 1: each.
+ * @times: failures left; -1: no end. Changed by atomic operations.
+ * @space: what fits in here is let through first, in the point's unit; likewise.
+ * @verbose: 0: no report; 1: a line; 2: with the stack. At most 10 in 5 s.
+ * @task_filter: only threads that called mempool_fault_set_make_it_fail().
+ * @stacktrace_depth: frames that the four fields below look at, 0 to 32.
+ * @require_start, @require_end: a frame's address must lie in between; end 0: need not.
+ * @reject_start, @reject_end: no frame's address may; this wins. end 0: any may.
+ * @count: decisions that came as far as the interval; a registered point counts for each thread.
+ * @name: for reports; a registered point's own.
+ * @reserved: 0.
+ *
+ * Once it is registered, the point's settings are the library's, and these fields are not looked at.
+ */
 struct fault_attr {
 	unsigned long probability;
 	unsigned long interval;
-	int times;  /* changed by atomic operations */
-	int space;  /* likewise */
+	int times;
+	int space;
 	unsigned long verbose;
 	bool task_filter;
 	unsigned long stacktrace_depth;
@@ -37,61 +87,181 @@ struct fault_attr {
 	unsigned long reserved[4];
 };
 
+/* The kernel's defaults (PAR-37). */
+#define FAULT_ATTR_INITIALIZER                                            \
+	{                                                                 \
+		0, 1, 1, 0, 2, false, 32, 0, 0, 0, 0, 0, (const char *)0, \
+		{                                                         \
+			0, 0, 0, 0                                        \
+		}                                                         \
+	}
+#define DECLARE_FAULT_ATTR(name) struct fault_attr name = FAULT_ATTR_INITIALIZER
+
 enum fault_flags {
-	FAULT_NOWARN = 1 << 0,
+	FAULT_NOWARN = 1 << 0, /* no report, whatever the point's verbose says */
 };
 
+/**
+ * setup_fault_attr() - set a point from the kernel's text.
+ * @attr: the point.
+ * @str: "<interval>,<probability>,<space>,<times>", all four (PAR-37).
+ *
+ * Context: any thread. Never sleeps.
+ * Return: 1; 0, after a report, when the text is wrong: nothing is changed then.
+ */
 int setup_fault_attr(struct fault_attr *attr, char *str);
+
+/**
+ * should_fail_ex() - does this one fail? (PAR-36)
+ * @attr: the point.
+ * @size: how much is asked for, in the point's unit; for @attr->space.
+ * @flags: enum fault_flags.
+ *
+ * A thread whose nth is set decides by that alone.
+ *
+ * Context: any, signal handlers too. Never sleeps.
+ * Return: true when it is to fail.
+ */
 bool should_fail_ex(struct fault_attr *attr, ssize_t size, int flags);
+
+/** should_fail() - should_fail_ex() without flags. */
 bool should_fail(struct fault_attr *attr, ssize_t size);
 
-/* A point of one's own, by name: then MEMPOOL_FAULT and mempool fault(1) know it. */
+/**
+ * mempool_fault_register() - give a point of one's own a name that settings know.
+ * @attr: the point, which must live until mempool_fault_unregister().
+ * @name: 1 to 95 bytes, without "@.=:;,", spaces and ends of lines.
+ *
+ * A setting for this name that came before, as in MEMPOOL_FAULT, wins over what
+ * @attr has. Two points of one name share their settings. Extension; the kernel
+ * makes files with fault_create_debugfs_attr().
+ *
+ * Context: any thread, once a point. Never sleeps.
+ * Return: 0; -EINVAL for a name that cannot be; -ENOSPC after 128 names.
+ */
 int mempool_fault_register(struct fault_attr *attr, const char *name);
+
+/** mempool_fault_unregister() - switches a registered point off; its name is free for another. */
 void mempool_fault_unregister(struct fault_attr *attr);
 
-/* This thread: the n-th decision from now on fails (n > 0); 0: switched off. get: what is left, 0 when it was hit. */
+/**
+ * mempool_fault_set_nth() - let this thread's n-th decision from now on fail.
+ * @n: counted from 1 over all points; 0: switched off.
+ *
+ * Until it has failed, nothing else decides for this thread (PAR-36). It is the
+ * kernel's /proc/self/task/TID/fail-nth.
+ *
+ * Context: any. Never sleeps.
+ */
 void mempool_fault_set_nth(unsigned int n);
+
+/** mempool_fault_get_nth() - what is left to count; 0: it has failed, or was never set. */
 unsigned int mempool_fault_get_nth(void);
-/* Extension: from the n-th on all fail, until it is set anew. */
+
+/** mempool_fault_set_nth_persistent() - likewise, and all after it fail, too, until it is set anew. Extension. */
 void mempool_fault_set_nth_persistent(unsigned int n);
-/* How many faults this thread was given since it last set its nth. */
+
+/** mempool_fault_hits() - faults that this thread was given since it last set its nth. Extension. */
 unsigned int mempool_fault_hits(void);
 
-/* Nothing is injected in between, in this thread; they nest. */
+/**
+ * mempool_fault_save() - from here on, nothing is injected in this thread.
+ *
+ * Scopes nest: each save has its restore. Extension.
+ *
+ * Context: any. Never sleeps.
+ * Return: what mempool_fault_restore() wants back.
+ */
 unsigned int mempool_fault_save(void);
+
+/** mempool_fault_restore() - end the scope whose mempool_fault_save() returned @flags. */
 void mempool_fault_restore(unsigned int flags);
 
-/* task-filter=Y: only threads that asked for it (the kernel's make-it-fail). */
+/** mempool_fault_set_make_it_fail() - let this thread through task filters; the kernel's make-it-fail. */
 void mempool_fault_set_make_it_fail(bool on);
 
-/* The whole of a setting as in MEMPOOL_FAULT, here (@pid 0) or in another process of this user's. */
+/**
+ * struct mempool_fault_error - what is wrong with a setting.
+ * @size: set it to sizeof(struct mempool_fault_error) before the call.
+ * @offset: the byte of the text at which it goes wrong.
+ * @text: what is wrong, and what would do.
+ */
 struct mempool_fault_error {
-	size_t size;     /* sizeof(struct mempool_fault_error) */
-	size_t offset;   /* byte of the text at which it goes wrong */
-	char text[160];  /* what is wrong and what would do */
+	size_t size;
+	size_t offset;
+	char text[160];
 };
+
+/**
+ * mempool_fault_apply() - set points, as MEMPOOL_FAULT does.
+ * @pid: 0: in this process.
+ * @text: settings; all of them are made, or none.
+ * @error: receives what is wrong; may be NULL.
+ *
+ * Extension.
+ *
+ * Context: any thread; not from a signal handler. Never sleeps.
+ * Return: 0; -EINVAL for a wrong text; -ESRCH for a process that cannot be reached.
+ */
 int mempool_fault_apply(pid_t pid, const char *text, struct mempool_fault_error *error);
 
-/* One point, as it is now. */
+/**
+ * struct mempool_fault_point - a point, as it is set now.
+ * @size: sizeof(struct mempool_fault_point), as the library knows it.
+ * @name: such as "failslab" or "fail_mempool_alloc@requests".
+ * @decisions: how often it was asked.
+ * @failures: how often it failed.
+ *
+ * The rest is as in struct fault_attr, and as the kernel's files of those names.
+ */
 struct mempool_fault_point {
 	size_t size;
-	char name[96]; /* "failslab", "fail_mempool_alloc@req" */
-	unsigned long probability, interval;
-	int times, space;
-	unsigned long verbose, stacktrace_depth;
-	bool task_filter, ignore_gfp_wait, cache_filter;
+	char name[96];
+	unsigned long probability;
+	unsigned long interval;
+	int times;
+	int space;
+	unsigned long verbose;
+	unsigned long stacktrace_depth;
+	bool task_filter;
+	bool ignore_gfp_wait;
+	bool cache_filter;
 	unsigned int min_order;
-	uint64_t decisions; /* how often it was asked */
+	unsigned long require_start;
+	unsigned long require_end;
+	unsigned long reject_start;
+	unsigned long reject_end;
+	uint64_t decisions;
 	uint64_t failures;
 };
+
+/**
+ * mempool_fault_each() - look at all points.
+ * @pid: as in mempool_fault_apply().
+ * @visit: called for each, until it returns other than 0.
+ * @arg: handed to @visit.
+ *
+ * Extension.
+ *
+ * Context: any thread. Never sleeps.
+ * Return: 0, what @visit returned, or -ESRCH.
+ */
 int mempool_fault_each(pid_t pid, int (*visit)(const struct mempool_fault_point *point, void *arg), void *arg);
 
-/* The control page of this process: from now on others of the same user's may look and set (mempool fault). */
-int mempool_fault_publish(void);
-
+/** mempool_fault_seed() - the seed of all draws; random unless it was set. */
 uint64_t mempool_fault_seed(void);
+
+/** mempool_fault_set_seed() - set it; threads' counts go on. As "seed=N" in MEMPOOL_FAULT. */
 void mempool_fault_set_seed(uint64_t seed);
-/* The name that this thread's decisions are drawn by; without one, its name of pthread_setname_np(), then its creation path. */
+
+/**
+ * mempool_fault_set_thread() - name this thread for its draws.
+ * @name: 31 bytes of it count in reports, all in the draws; NULL: find it out again.
+ *
+ * Its counts begin anew. Extension.
+ *
+ * Context: any thread. Never sleeps.
+ */
 void mempool_fault_set_thread(const char *name);
 
 #pragma GCC visibility pop
@@ -99,4 +269,4 @@ void mempool_fault_set_thread(const char *name);
 }
 #endif
 
-#endif /* FAULT_INJECT_H */
+#endif /* MEMPOOL_FAULT_INJECT_H */

@@ -42,7 +42,8 @@ unsigned int mempool_debug_get(void);
 enum mempool_report_kind {
 	MEMPOOL_REPORT_WARNING, /* doubtful use, handled */
 	MEMPOOL_REPORT_BUG,     /* the program's mistake; the library limits the damage and goes on */
-	MEMPOOL_REPORT_FATAL    /* the process is aborted after the report */
+	MEMPOOL_REPORT_FATAL,   /* the process is aborted after the report */
+	MEMPOOL_REPORT_NOTE     /* nothing is wrong: a fault that was asked for was injected */
 };
 
 /**

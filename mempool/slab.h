@@ -31,6 +31,7 @@ typedef unsigned int slab_flags_t;
 #define SLAB_STORE_USER ((slab_flags_t)0x0008u)         /* keep who allocated and who freed */
 #define SLAB_HWCACHE_ALIGN ((slab_flags_t)0x0010u)      /* align objects to cache lines */
 #define SLAB_PANIC ((slab_flags_t)0x0020u)              /* abort when the cache cannot be created */
+#define SLAB_FAILSLAB ((slab_flags_t)0x0080u)           /* failslab with cache-filter fails this cache (PAR-38) */
 /*
  * Slabs go back to the page layer only after a grace period of RCU (liburcu-bp):
  * a reader may look at an object that was freed. It finds an object of this cache,

@@ -3,6 +3,7 @@
 // cache.cpp - objects from slabs, and back. See cache.hpp and slab.h.
 #include "mempool/backing/cache.hpp"
 
+#include "mempool/backing/faults.hpp"
 #include "mempool/backing/object_debug.hpp"
 #include "mempool/watch/context.hpp"
 
@@ -356,8 +357,8 @@ void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
 extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 {
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
-	if (watch::watching()) [[unlikely]]
-		watch::check_may_alloc(gfp_flags, "kmem_cache_alloc", s->name);
+	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, 1, "kmem_cache_alloc")) [[unlikely]]
+		return nullptr;
 	void *object = s->sheaves.take();
 	if (object == nullptr) [[unlikely]] {
 		if (s->sheaves.serving())
@@ -383,8 +384,8 @@ extern "C" void kmem_cache_free(struct kmem_cache *s, void *objp)
 extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size_t nr, void **p)
 {
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
-	if (watch::watching()) [[unlikely]]
-		watch::check_may_alloc(gfp_flags, "kmem_cache_alloc_bulk", s->name);
+	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, nr, "kmem_cache_alloc_bulk")) [[unlikely]]
+		return 0;
 	if (nr > INT32_MAX) {
 		s->counters.add(kmem_cache::failures);
 		errno = ENOMEM;

@@ -4,6 +4,7 @@
 #include "mempool/backing/cache.hpp"
 #include "mempool/backing/object_debug.hpp"
 #include "mempool/watch/debug.hpp"
+#include "mempool/watch/fault_point.hpp"
 
 #include "reserve/base/report.hpp"
 #include "reserve/pinned.hpp"
@@ -171,6 +172,9 @@ extern "C" struct kmem_cache *kmem_cache_create(const char *name, unsigned int s
 			      align, flags)
 			.emit();
 		errno = EINVAL;
+	} else if (watch::faults_armed() &&
+		   watch::fault_hits(watch::fault_point::kmem_cache_create, name, size, GFP_KERNEL)) {
+		errno = ENOMEM;
 	} else {
 		cache = create_cache(name, size, align, flags, ctor);
 	}

@@ -22,7 +22,7 @@ namespace mp::backing {
 inline constexpr slab_flags_t slab_debug_flags =
 	SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
 inline constexpr slab_flags_t slab_known_flags =
-	slab_debug_flags | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_TYPESAFE_BY_RCU;
+	slab_debug_flags | SLAB_HWCACHE_ALIGN | SLAB_PANIC | SLAB_FAILSLAB | SLAB_TYPESAFE_BY_RCU;
 
 /// What a debugging cache keeps with each object.
 struct object_record {

@@ -8,6 +8,7 @@
 #include "mempool/backing/reclaim.hpp"
 #include "mempool/backing/reclaimd.hpp"
 #include "mempool/watch/context.hpp"
+#include "mempool/watch/fault_point.hpp"
 #include "mempool/watch/registry.hpp"
 
 #include "reserve/base/check.hpp"
@@ -191,8 +192,21 @@ void *try_alloc(unsigned order, gfp_t gfp_mask, block_use use)
 	return nullptr;
 }
 
+/// Does it fail, by fail_page_alloc (PAR-38)?
+bool page_fault_injected(unsigned order, gfp_t gfp_mask)
+{
+	if (!watch::faults_armed()) [[likely]]
+		return false;
+	if (!watch::fault_hits(watch::fault_point::page_alloc, nullptr, size_t{1} << order, gfp_mask))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
 void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
 {
+	if (page_fault_injected(order, gfp_mask)) [[unlikely]]
+		return nullptr;
 	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
 	const auto try_once = [&] { return try_alloc(order, gfp_mask, use); };
 	void *block = try_once();

@@ -6,6 +6,7 @@
 //
 // Race table: everything here may run in any threads at the same time.
 #include "mempool/core/element.hpp"
+#include "mempool/core/faults.hpp"
 #include "mempool/core/masks.hpp"
 #include "mempool/core/pass.hpp"
 #include "mempool/watch/context.hpp"
@@ -28,8 +29,10 @@ namespace {
 			mask = full;
 			break;
 		case next::sleep:
-			if (sleeps.sleep(1) == waiting::end::deadline)
+			if (const waiting::end how = sleeps.sleep(1); how == waiting::end::deadline)
 				error = ETIMEDOUT;
+			else if (how == waiting::end::retry)
+				free_delayed(pool, control); // nobody who waits is held up for ever
 			break;
 		case next::give_up:
 			error = ENOMEM;
@@ -44,7 +47,7 @@ namespace {
 			return nullptr;
 		}
 		MP_TRACE(pass_begin, control.traced, 2, mask);
-		if (void *element = alloc_from_backing(pool, control, mask)) {
+		if (void *element = ask_backing_in_pass(pool, control, mask)) {
 			control.counters.add(count_allocs);
 			return element;
 		}
@@ -61,7 +64,7 @@ namespace {
 {
 	control.counters.add(count_backing_failures);
 	MP_TRACE(backing_fail, control.traced, first_mask(full), control.reserve.store().level());
-	if (void *entry = take_entry(pool, control))
+	if (void *entry = take_entry_once(pool, control))
 		return element_of(pool, control, entry);
 	return alloc_patiently(pool, control, full, deadline_ns, caller);
 }
@@ -69,7 +72,7 @@ namespace {
 /// The backing's first pass, and what follows when it gives nothing.
 void *alloc_counted(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns, const char *caller)
 {
-	void *element = alloc_from_backing(pool, control, first_mask(full));
+	void *element = ask_backing_in_pass(pool, control, first_mask(full));
 	if (element == nullptr)
 		return alloc_slow(pool, control, full, deadline_ns, caller);
 	control.counters.add(count_allocs);
@@ -147,7 +150,7 @@ extern "C" void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t
 extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 {
 	mempool_control &control = control_of(pool, "mempool_alloc_preallocated");
-	void *entry = take_entry(*pool, control);
+	void *entry = take_entry_once(*pool, control);
 	if (entry == nullptr)
 		entry = take_last_entry(*pool, control);
 	if (entry == nullptr) {

@@ -3,7 +3,7 @@
 // bulk.cpp - several elements at once (PAR-17, PAR-18, PAR-25). See mempool.h.
 //
 // Race table: everything here may run in any threads at the same time.
-#include "mempool/core/element.hpp"
+#include "mempool/core/faults.hpp"
 #include "mempool/core/home.hpp"
 #include "mempool/core/masks.hpp"
 #include "mempool/core/pass.hpp"
@@ -87,18 +87,23 @@ void fill_slots(mempool_t &pool, mempool_control &control, slot_span elems, int 
 	gfp_t mask = first_mask(full);
 	waiting sleeps(control, "mempool_alloc_bulk", base::never_ns);
 	bool told = false;
+	bool ask = !fault_at(watch::fault_point::mempool_alloc_bulk, control); // PAR-38: once, and not in later passes
 	for (;;) {
-		missing = ask_backing(pool, control, elems, missing, mask);
+		if (ask)
+			missing = ask_backing(pool, control, elems, missing, mask);
+		ask = true;
 		if (missing == 0 || ask_reserve(pool, control, elems, missing))
 			return;
 		if (mask != full) {
 			mask = full; // what it adds may make the reserve suffice
 			continue;
 		}
-		if (sleeps.sleep(missing) == waiting::end::retry && !told) {
+		if (sleeps.sleep(missing) != waiting::end::retry)
+			continue;
+		free_delayed(pool, control);
+		if (!told)
 			report_hopeless(pool, control, elems.size());
-			told = true;
-		}
+		told = true;
 	}
 }
 

@@ -3,7 +3,7 @@
 // create.cpp - the beginning and the end of a pool (PAR-1 to PAR-7). See mempool.h.
 #include "mempool/backing/headroom.hpp"
 #include "mempool/backing/rcu_free.hpp"
-#include "mempool/core/element.hpp"
+#include "mempool/core/faults.hpp"
 #include "mempool/core/home.hpp"
 #include "mempool/watch/context.hpp"
 
@@ -339,9 +339,11 @@ int init(mempool_t *pool, const request &r)
 	const char *why = refusal(r);
 	if (why != nullptr)
 		return refuse(-EINVAL, why, pool, r);
+	const char *name = r.attr.name != nullptr ? r.attr.name : "(no name)";
 	if (watch::watching())
-		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init",
-				       r.attr.name != nullptr ? r.attr.name : "(no name)");
+		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init", name);
+	if (watch::faults_armed() && watch::fault_hits(watch::fault_point::mempool_create, name, 1, r.attr.gfp_mask))
+		return -ENOMEM;
 	return build(*pool, r);
 }
 
@@ -427,6 +429,7 @@ extern "C" void mempool_exit(mempool_t *pool)
 	mempool_control *control = pool->control;
 	if (control->has_deferred.load(std::memory_order_relaxed))
 		backing::rcu_free_barrier();
+	free_delayed(*pool, *control);
 	watch::registry_remove(control->registered);
 	MP_TRACE(destroy, control->traced, control->reserve.store().level());
 	report_leaks(*pool, *control);

@@ -3,7 +3,7 @@
 // free.cpp - one element comes back (PAR-20 to PAR-24). See mempool.h.
 //
 // Race table: may run in any threads at the same time, beside alloc and resize.
-#include "mempool/core/element.hpp"
+#include "mempool/core/faults.hpp"
 #include "mempool/core/home.hpp"
 #include "mempool/watch/debug.hpp"
 
@@ -29,6 +29,19 @@ namespace {
 	free_to_backing(pool, control, element);
 }
 
+/// Where it belongs: home, into the reserve, or to the backing.
+void give_back(mempool_t &pool, mempool_control &control, void *element)
+{
+	if (control.arena.owns(element))
+		return bring_home(pool, control, element);
+	if (control.reserve.wants() && give_to_reserve(pool, control, element))
+		return;
+	control.counters.add(count_frees);
+	if (control.backing == backing::backing_kind::users_own)
+		return pool.free(element, pool.pool_data);
+	free_ready_made(pool, control, element);
+}
+
 /// The whole way, for whatever mempool_free() could not do at once.
 [[gnu::noinline]] void free_slow(void *element, mempool_t *pool)
 {
@@ -38,17 +51,19 @@ namespace {
 	MP_TRACE(free, control.traced, element);
 	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
 		return;
-	if (control.arena.owns(element))
-		return bring_home(*pool, control, element);
-	if (control.reserve.wants() && give_to_reserve(*pool, control, element))
+	element = delay_free(control, element);
+	if (element == nullptr)
 		return;
-	control.counters.add(count_frees);
-	if (control.backing == backing::backing_kind::users_own)
-		return pool->free(element, pool->pool_data);
-	free_ready_made(*pool, control, element);
+	give_back(*pool, control, element);
+}
+} // namespace
+
+void free_delayed(mempool_t &pool, mempool_control &control)
+{
+	if (void *element = take_delayed(control))
+		give_back(pool, control, element);
 }
 
-} // namespace
 } // namespace mp::core
 
 using namespace mp;

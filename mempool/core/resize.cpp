@@ -5,7 +5,7 @@
 // Race table: alloc, free and bulk go on meanwhile; the store and the retry of
 // each step settle who gets what. Resizes follow one another, by
 // resize_lock, which is held while the backing is asked and may be held long.
-#include "mempool/core/element.hpp"
+#include "mempool/core/faults.hpp"
 #include "mempool/core/home.hpp"
 #include "mempool/watch/context.hpp"
 
@@ -31,6 +31,8 @@ void shrink(mempool_t &pool, mempool_control &control, int new_min_nr)
 /// Room for more entries, and memory that they may be made of. 0 or -errno, and nothing changed.
 int raise_target(mempool_t &pool, mempool_control &control, int new_min_nr)
 {
+	if (fault_at(watch::fault_point::mempool_resize, control))
+		return -ENOMEM;
 	reserve::memory_block more;
 	more.bytes = control.reserve.store().bytes_to_grow(new_min_nr);
 	if (more.bytes > 0) {

@@ -89,7 +89,8 @@ using namespace mp;
 
 static_assert(static_cast<int>(base::severity::warning) == MEMPOOL_REPORT_WARNING &&
 	      static_cast<int>(base::severity::bug) == MEMPOOL_REPORT_BUG &&
-	      static_cast<int>(base::severity::fatal) == MEMPOOL_REPORT_FATAL);
+	      static_cast<int>(base::severity::fatal) == MEMPOOL_REPORT_FATAL &&
+	      static_cast<int>(base::severity::note) == MEMPOOL_REPORT_NOTE);
 
 extern "C" int mempool_debug_set(unsigned int flags)
 {

@@ -47,6 +47,8 @@ const char *prefix_of(severity how_bad)
 		return "mempool: WARNING: ";
 	case severity::bug:
 		return "mempool: BUG: ";
+	case severity::note:
+		return "mempool: ";
 	case severity::fatal:
 		break;
 	}
@@ -112,8 +114,13 @@ report &report::bytes(const void *object, size_t size_bytes, size_t offset)
 
 void report::emit()
 {
-	const int kept_errno = errno;
 	stack("call stack", stack_trace::here(1));
+	emit_without_stack();
+}
+
+void report::emit_without_stack()
+{
+	const int kept_errno = errno;
 	reports.fetch_add(1, std::memory_order_relaxed);
 
 	// acquire: pairs with the release in set_sink(), ORD-6
@@ -123,7 +130,8 @@ void report::emit()
 	else
 		write_to_stderr(text_, used_bytes_);
 
-	if (how_bad_ == severity::fatal || panic_on.load(std::memory_order_relaxed))
+	const bool wrong = how_bad_ != severity::note;
+	if (how_bad_ == severity::fatal || (wrong && panic_on.load(std::memory_order_relaxed)))
 		abort();
 	errno = kept_errno;
 }

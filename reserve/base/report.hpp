@@ -21,7 +21,7 @@
 namespace mp::base {
 
 /// How bad it is; the values are those of enum mempool_report_kind.
-enum class severity { warning, bug, fatal };
+enum class severity { warning, bug, fatal, note };
 
 class report {
       public:
@@ -35,6 +35,8 @@ class report {
 	report &bytes(const void *object, size_t size_bytes, size_t offset);
 	/// Adds the caller's stack and hands the text over; a fatal report does not return.
 	void emit();
+	/// As above, without the stack.
+	void emit_without_stack();
 
       private:
 	__attribute__((format(printf, 2, 3))) void add(const char *format, ...);

@@ -29,6 +29,21 @@ _Unwind_Reason_Code collect(_Unwind_Context *context, void *arg)
 	return _URC_NO_REASON;
 }
 
+struct walk {
+	unsigned frames_left;
+	bool (*visit)(uintptr_t pc, void *arg);
+	void *arg;
+};
+
+_Unwind_Reason_Code show(_Unwind_Context *context, void *arg)
+{
+	auto *w = static_cast<walk *>(arg);
+	const uintptr_t pc = _Unwind_GetIP(context);
+	if (pc == 0 || w->frames_left-- == 0 || !w->visit(pc, w->arg))
+		return _URC_END_OF_STACK;
+	return _URC_NO_REASON;
+}
+
 struct search {
 	unsigned frames_left;
 	bool found;
@@ -54,6 +69,12 @@ __attribute__((noinline)) stack_trace stack_trace::here(unsigned skip)
 	collector into{&trace, skip + 1};
 	_Unwind_Backtrace(collect, &into);
 	return trace;
+}
+
+void walk_stack_with(unsigned depth, bool (*visit)(uintptr_t pc, void *arg), void *arg)
+{
+	walk w{.frames_left = depth, .visit = visit, .arg = arg};
+	_Unwind_Backtrace(show, &w);
 }
 
 bool in_signal_handler()

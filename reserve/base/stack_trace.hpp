@@ -20,6 +20,16 @@ struct stack_trace {
 	static stack_trace here(unsigned skip);
 };
 
+/// Shows the return addresses of the caller's stack, innermost first, up to
+/// `depth` of them, until `visit` returns false.
+void walk_stack_with(unsigned depth, bool (*visit)(uintptr_t pc, void *arg), void *arg);
+
+template <class Visit> void walk_stack(unsigned depth, Visit visit)
+{
+	walk_stack_with(
+		depth, [](uintptr_t pc, void *arg) { return (*static_cast<Visit *>(arg))(pc); }, &visit);
+}
+
 /// Does a signal handler run in this thread now? Walks the whole stack: about a
 /// microsecond, so it is for slow paths only.
 bool in_signal_handler();

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+//
+// faults.hpp - the fault point of caches, failslab (PAR-38).
+//
+// No state of its own. Context: any, signal handlers too.
+#pragma once
+
+#include "mempool/backing/cache.hpp"
+#include "mempool/watch/context.hpp"
+#include "mempool/watch/fault_point.hpp"
+
+#include <cerrno>
+
+namespace mp::backing {
+
+/// What a cache looks at while anything is watched. False: it fails, by failslab.
+[[gnu::cold]] inline bool watched_may_alloc(kmem_cache &cache, gfp_t gfp_mask, size_t objects, const char *caller)
+{
+	watch::check_may_alloc(gfp_mask, caller, cache.name);
+	if (!watch::faults_armed() ||
+	    !watch::fault_hits(watch::fault_point::slab, cache.name, cache.layout.object_bytes * objects, gfp_mask,
+			       (cache.flags & SLAB_FAILSLAB) != 0))
+		return true;
+	cache.counters.add(kmem_cache::failures);
+	errno = ENOMEM;
+	return false;
+}
+
+} // namespace mp::backing

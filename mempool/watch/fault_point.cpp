@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+//
+// fault_point.cpp - see fault_point.hpp and fault-inject.h.
+#include "mempool/watch/fault_point.hpp"
+
+#include "mempool/watch/fault_report.hpp"
+#include "mempool/watch/fault_table.hpp"
+#include "mempool/watch/fault_thread.hpp"
+#include "mempool/watch/trace.hpp"
+
+#include "reserve/base/stack_trace.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+namespace mp::watch {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+/// A stack as the filter of PAR-36 sees it.
+struct stack_range {
+	unsigned depth;
+	uint64_t require_start, require_end, reject_start, reject_end;
+};
+
+/// A rejected frame wins over a required one.
+bool stack_is_allowed(const void *arg)
+{
+	const auto *range = static_cast<const stack_range *>(arg);
+	bool required = range->require_end == 0;
+	bool rejected = false;
+	base::walk_stack(range->depth, [&](uintptr_t pc) {
+		required = required || (pc >= range->require_start && pc < range->require_end);
+		rejected = rejected || (pc >= range->reject_start && pc < range->reject_end);
+		return !rejected;
+	});
+	return required && !rejected;
+}
+
+bool has_stack_filter(const stack_range &range)
+{
+	return range.depth > 0 && (range.require_end != 0 || range.reject_end != 0);
+}
+
+/// One slot's decision; reported if it fails.
+bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked &who)
+{
+	const fault_settings s = slot.settings();
+	fault_thread &thread = this_fault_thread();
+	const auto index = static_cast<size_t>(&slot - table.slots.data());
+	const stack_range range = {s.stacktrace_depth, s.require_start, s.require_end, s.reject_start, s.reject_end};
+	const stack_filter filter = has_stack_filter(range) ? stack_filter{stack_is_allowed, &range} : stack_filter{};
+	const bool by_nth = thread.nth != 0;
+	const fault_draw draw = {static_cast<int64_t>(size), table.seed.load(relaxed), fault_hash(slot.text()),
+				 &fault_count_of(index)};
+
+	slot.decisions.fetch_add(1, relaxed);
+	if (!fault_decide({s.probability, s.interval, (s.flags & fault_task_filter) != 0}, {slot.times, slot.space},
+			  thread, filter, draw))
+		return false;
+	slot.failures.fetch_add(1, relaxed);
+	report_fault({slot.text(), who.name, size, draw.seed, by_nth ? 0 : *draw.count, by_nth}, s.verbose,
+		     who.may_report);
+	if (trace::wanted<trace::event::fault_injected>())
+		trace::tell_text(trace::event::fault_injected, trace::nobody, 1, size, slot.name);
+	return true;
+}
+
+/// What the kernel looks at before its attributes: masks, orders, caches.
+bool concerns(fault_point point, const fault_settings &s, size_t size, gfp_t mask, bool cache_marked)
+{
+	switch (point) {
+	case fault_point::slab:
+		if ((mask & __GFP_NOFAIL) != 0)
+			return false;
+		if ((s.flags & fault_cache_filter) != 0 && !cache_marked)
+			return false;
+		return (s.flags & fault_ignore_gfp_wait) == 0 || (mask & __GFP_DIRECT_RECLAIM) == 0;
+	case fault_point::page_alloc:
+		if ((mask & __GFP_NOFAIL) != 0 || size < size_t{1} << (s.min_order < 32 ? s.min_order : 31))
+			return false;
+		return (s.flags & fault_ignore_gfp_wait) == 0 || (mask & __GFP_DIRECT_RECLAIM) == 0;
+	default:
+		return true;
+	}
+}
+
+/// Is this the slot of the point for the pool or cache of this name?
+bool is_for(std::string_view slot, std::string_view point, std::string_view name)
+{
+	if (slot.size() != point.size() + 1 + name.size() || slot.substr(0, point.size()) != point)
+		return false;
+	slot.remove_prefix(point.size());
+	const bool for_one = slot[0] == '@';
+	slot.remove_prefix(1);
+	return for_one && slot == name;
+}
+
+} // namespace
+
+bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked)
+{
+	const fault_scope inside; // what the decision itself does, such as a report, is spared
+	if (!inside.may_inject())
+		return false;
+	fault_table &table = fault_table_live();
+	fault_slot &global = table.slots[static_cast<size_t>(point)];
+	const bool quiet =
+		(point == fault_point::slab || point == fault_point::page_alloc) && (mask & __GFP_NOWARN) != 0;
+	const fault_asked who = {name != nullptr ? name : "", !quiet};
+
+	// A thread's nth counts each place once, however many slots it has.
+	const bool by_nth = this_fault_thread().nth != 0;
+	if (concerns(point, global.settings(), size, mask, cache_marked) && decide(table, global, size, who))
+		return true;
+	if (by_nth || name == nullptr || !fault_names_used())
+		return false;
+	const std::string_view point_name = global.text();
+	for (fault_slot &slot : table.slots)
+		if (slot.is_ready() && is_for(slot.text(), point_name, name) &&
+		    concerns(point, slot.settings(), size, mask, cache_marked) && decide(table, slot, size, who))
+			return true;
+	return false;
+}
+
+} // namespace mp::watch
+
+using namespace mp;
+using namespace mp::watch;
+
+namespace {
+
+/// A point that is not registered: its attributes are its own fields.
+bool decide_unregistered(fault_attr &attr, ssize_t size, int flags)
+{
+	const stack_range range = {static_cast<unsigned>(attr.stacktrace_depth < 32 ? attr.stacktrace_depth : 32),
+				   attr.require_start, attr.require_end, attr.reject_start, attr.reject_end};
+	const stack_filter filter = has_stack_filter(range) ? stack_filter{stack_is_allowed, &range} : stack_filter{};
+	fault_thread &thread = this_fault_thread();
+	const bool by_nth = thread.nth != 0;
+	std::atomic<int32_t> times{std::atomic_ref(attr.times).load(relaxed)};
+	std::atomic<int32_t> space{std::atomic_ref(attr.space).load(relaxed)};
+	const int32_t times_before = times.load(relaxed);
+	const int32_t space_before = space.load(relaxed);
+	auto count = static_cast<uint32_t>(std::atomic_ref(attr.count).load(relaxed));
+	const std::string_view name = attr.name != nullptr ? attr.name : "";
+	const fault_draw draw = {size, fault_table_live().seed.load(relaxed), fault_hash(name), &count};
+	const bool fails =
+		fault_decide({attr.probability, attr.interval, attr.task_filter}, {times, space}, thread, filter, draw);
+	std::atomic_ref(attr.count).store(count, relaxed);
+	std::atomic_ref(attr.times).fetch_sub(times_before - times.load(relaxed), relaxed);
+	std::atomic_ref(attr.space).fetch_sub(space_before - space.load(relaxed), relaxed);
+	if (fails)
+		report_fault({name.empty() ? "a point without a name" : name, "", static_cast<size_t>(size), draw.seed,
+			      by_nth ? 0 : count, by_nth},
+			     static_cast<unsigned>(attr.verbose), (flags & FAULT_NOWARN) == 0);
+	return fails;
+}
+
+} // namespace
+
+extern "C" bool should_fail_ex(struct fault_attr *attr, ssize_t size, int flags)
+{
+	const fault_scope inside;
+	if (!inside.may_inject())
+		return false;
+	if (fault_slot *slot = registered_slot(*attr))
+		return decide(fault_table_live(), *slot, static_cast<size_t>(size), {"", (flags & FAULT_NOWARN) == 0});
+	return decide_unregistered(*attr, size, flags);
+}
+
+extern "C" bool should_fail(struct fault_attr *attr, ssize_t size)
+{
+	return should_fail_ex(attr, size, 0);
+}
+
+extern "C" int mempool_fault_register(struct fault_attr *attr, const char *name)
+{
+	if (attr == nullptr || name == nullptr || *name == 0 || strlen(name) >= fault_name_bytes ||
+	    strpbrk(name, "@.=:;, \n") != nullptr)
+		return -EINVAL;
+	fault_table &table = fault_table_live();
+	const bool set_before = table.find(name) != nullptr; // in the environment: that wins
+	fault_slot *slot = table.claim(name);
+	if (slot == nullptr)
+		return -ENOSPC;
+	if (!set_before) {
+		fault_settings s;
+		s.probability = attr->probability;
+		s.interval = attr->interval;
+		s.times = attr->times;
+		s.space = attr->space;
+		s.verbose = static_cast<uint32_t>(attr->verbose);
+		s.stacktrace_depth = static_cast<uint32_t>(attr->stacktrace_depth);
+		s.flags = attr->task_filter ? fault_task_filter : 0U;
+		s.require_start = attr->require_start;
+		s.require_end = attr->require_end;
+		s.reject_start = attr->reject_start;
+		s.reject_end = attr->reject_end;
+		slot->set(s);
+	}
+	attr->name = slot->name;
+	attr->reserved[0] = static_cast<unsigned long>(slot - table.slots.data()) + 1;
+	fault_table_changed();
+	return 0;
+}
+
+extern "C" void mempool_fault_unregister(struct fault_attr *attr)
+{
+	// The slot stays for the next of this name: others may be in its decision.
+	if (fault_slot *slot = registered_slot(*attr))
+		slot->probability.store(0, relaxed);
+	attr->reserved[0] = 0;
+	attr->name = nullptr;
+}

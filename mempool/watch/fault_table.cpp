@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+//
+// fault_table.cpp - see fault_table.hpp.
+#include "mempool/watch/fault_table.hpp"
+
+#include "mempool/watch/debug.hpp"
+#include "mempool/watch/fault_point.hpp"
+#include "mempool/watch/fault_thread.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mp::watch {
+namespace {
+
+constinit fault_table own = {};
+constinit std::atomic<fault_table *> live{&own};
+constinit std::atomic<bool> published{false};
+constinit std::atomic<bool> names_used{false};
+
+constexpr std::string_view built_in[] = {
+	"failslab",
+	"fail_page_alloc",
+	"fail_mempool_alloc",
+	"fail_mempool_alloc_bulk",
+	"fail_mempool_resize",
+	"fail_mempool_create",
+	"fail_kmem_cache_create",
+	"delay_mempool_free",
+	"drain_mempool_reserve",
+};
+static_assert(std::size(built_in) == static_cast<size_t>(fault_point::count));
+
+// Before the settings from the environment are read.
+__attribute__((constructor(101))) void name_points()
+{
+	own.version = fault_table_version;
+	own.bytes = sizeof(own);
+	for (const std::string_view name : built_in)
+		static_cast<void>(own.claim(name)); // in this order: the enumeration's
+}
+
+} // namespace
+
+std::string_view fault_slot::text() const
+{
+	return {name, strnlen(name, sizeof(name))};
+}
+
+fault_settings fault_slot::settings() const
+{
+	constexpr auto relaxed = std::memory_order_relaxed;
+	fault_settings s;
+	s.probability = std::min<uint64_t>(probability.load(relaxed), 100);
+	s.interval = interval.load(relaxed);
+	s.times = std::max(times.load(relaxed), -1);
+	s.space = std::max(space.load(relaxed), 0);
+	s.verbose = verbose.load(relaxed);
+	s.stacktrace_depth = std::min(stacktrace_depth.load(relaxed), 32U);
+	s.flags = flags.load(relaxed);
+	s.min_order = min_order.load(relaxed);
+	s.require_start = require_start.load(relaxed);
+	s.require_end = require_end.load(relaxed);
+	s.reject_start = reject_start.load(relaxed);
+	s.reject_end = reject_end.load(relaxed);
+	return s;
+}
+
+void fault_slot::set(const fault_settings &to)
+{
+	constexpr auto relaxed = std::memory_order_relaxed;
+	interval.store(to.interval, relaxed);
+	times.store(to.times, relaxed);
+	space.store(to.space, relaxed);
+	verbose.store(to.verbose, relaxed);
+	stacktrace_depth.store(to.stacktrace_depth, relaxed);
+	flags.store(to.flags, relaxed);
+	min_order.store(to.min_order, relaxed);
+	require_start.store(to.require_start, relaxed);
+	require_end.store(to.require_end, relaxed);
+	reject_start.store(to.reject_start, relaxed);
+	reject_end.store(to.reject_end, relaxed);
+	probability.store(to.probability, relaxed); // last: nothing fails by half a setting
+}
+
+fault_slot *fault_table::find(std::string_view name)
+{
+	const auto slot = std::find_if(slots.begin(), slots.end(),
+				       [&](const fault_slot &s) { return s.is_ready() && s.text() == name; });
+	return slot != slots.end() ? &*slot : nullptr;
+}
+
+fault_slot *fault_table::claim(std::string_view name)
+{
+	if (name.empty() || name.size() >= fault_name_bytes)
+		return nullptr;
+	if (fault_slot *known = find(name))
+		return known;
+	for (fault_slot &slot : slots) {
+		uint32_t none = fault_slot::unused;
+		if (!slot.state.compare_exchange_strong(none, fault_slot::claimed, std::memory_order_relaxed))
+			continue;
+		memcpy(slot.name, name.data(), name.size());
+		slot.name[name.size()] = 0;
+		slot.set({});
+		// release: pairs with the acquire in is_ready(), ORD-40
+		slot.state.store(fault_slot::ready, std::memory_order_release);
+		return &slot;
+	}
+	return nullptr;
+}
+
+fault_table &fault_table_live()
+{
+	// acquire: pairs with the release in fault_table_adopt(), ORD-40
+	return *live.load(std::memory_order_acquire);
+}
+
+void fault_table_adopt(void *memory)
+{
+	auto *to = static_cast<fault_table *>(memory);
+	fault_table &from = fault_table_live();
+	memcpy(memory, static_cast<const void *>(&from), sizeof(*to));
+	// release: pairs with the acquire in fault_table_live(), ORD-40
+	live.store(to, std::memory_order_release);
+	published.store(true, std::memory_order_relaxed);
+	fault_table_changed();
+}
+
+void fault_table_changed()
+{
+	bool armed = published.load(std::memory_order_relaxed) || fault_threads_count(); // others may set it
+	bool names = published.load(std::memory_order_relaxed);
+	for (const fault_slot &slot : fault_table_live().slots) {
+		if (!slot.is_ready())
+			continue;
+		armed = armed || slot.probability.load(std::memory_order_relaxed) != 0;
+		names = names || slot.text().find('@') != std::string_view::npos;
+	}
+	names_used.store(names, std::memory_order_relaxed);
+	if (armed)
+		watch_for(fault_armed);
+	else
+		watch_word.fetch_and(~fault_armed, std::memory_order_relaxed);
+}
+
+bool fault_names_used()
+{
+	return names_used.load(std::memory_order_relaxed);
+}
+
+fault_slot *registered_slot(const fault_attr &attr)
+{
+	const unsigned long number = attr.reserved[0];
+	return number != 0 && number <= fault_slots ? &fault_table_live().slots[number - 1] : nullptr;
+}
+
+int each_point(fault_table &table, int (*visit)(const mempool_fault_point *point, void *arg), void *arg)
+{
+	for (const fault_slot &slot : table.slots) {
+		if (!slot.is_ready())
+			continue;
+		const fault_settings s = slot.settings();
+		mempool_fault_point p = {};
+		p.size = sizeof(p);
+		const std::string_view name = slot.text();
+		memcpy(p.name, name.data(), std::min(name.size(), sizeof(p.name) - 1));
+		p.probability = s.probability;
+		p.interval = s.interval;
+		p.times = s.times;
+		p.space = s.space;
+		p.verbose = s.verbose;
+		p.stacktrace_depth = s.stacktrace_depth;
+		p.task_filter = (s.flags & fault_task_filter) != 0;
+		p.ignore_gfp_wait = (s.flags & fault_ignore_gfp_wait) != 0;
+		p.cache_filter = (s.flags & fault_cache_filter) != 0;
+		p.min_order = s.min_order;
+		p.require_start = s.require_start;
+		p.require_end = s.require_end;
+		p.reject_start = s.reject_start;
+		p.reject_end = s.reject_end;
+		p.decisions = slot.decisions.load(std::memory_order_relaxed);
+		p.failures = slot.failures.load(std::memory_order_relaxed);
+		if (const int result = visit(&p, arg))
+			return result;
+	}
+	return 0;
+}
+
+} // namespace mp::watch

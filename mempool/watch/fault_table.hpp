@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+//
+// fault_table.hpp - the fault points of a process, as they are set now. Made of
+// words of a fixed width without pointers, so that it may lie in a page that
+// another process looks at and writes to (fault_control.hpp).
+//
+// Owner of the state: the process whose points these are; whoever may write the
+// page may set what is in it, so nothing read here is trusted: figures are
+// brought into their ranges, and names end where their room ends.
+// Race table: all calls may run together; a setting is not one step for readers.
+#pragma once
+
+#include "mempool/fault-inject.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace mp::watch {
+
+inline constexpr unsigned fault_slots = 128;
+inline constexpr unsigned fault_name_bytes = sizeof(mempool_fault_point::name);
+inline constexpr uint32_t fault_table_version = 1;
+
+/// Bits of fault_slot::flags.
+enum fault_flag : uint32_t {
+	fault_task_filter = 1,
+	fault_ignore_gfp_wait = 2,
+	fault_cache_filter = 4,
+};
+
+/// What a point's attributes are, of which each has its word in a slot.
+struct fault_settings {
+	uint64_t probability = 0;
+	uint64_t interval = 1;
+	int32_t times = 1;
+	int32_t space = 0;
+	uint32_t verbose = 2;
+	uint32_t stacktrace_depth = 32;
+	uint32_t flags = fault_ignore_gfp_wait;
+	uint32_t min_order = 1;
+	uint64_t require_start = 0;
+	uint64_t require_end = 0; // 0: no frame is required
+	uint64_t reject_start = 0;
+	uint64_t reject_end = 0; // 0: none is rejected
+};
+
+struct fault_slot {
+	enum : uint32_t { unused, claimed, ready };
+
+	std::atomic<uint32_t> state;
+	std::atomic<uint32_t> reserved;
+	char name[fault_name_bytes];
+	std::atomic<uint64_t> probability;
+	std::atomic<uint64_t> interval;
+	std::atomic<int32_t> times;
+	std::atomic<int32_t> space;
+	std::atomic<uint32_t> verbose;
+	std::atomic<uint32_t> stacktrace_depth;
+	std::atomic<uint32_t> flags;
+	std::atomic<uint32_t> min_order;
+	std::atomic<uint64_t> require_start;
+	std::atomic<uint64_t> require_end;
+	std::atomic<uint64_t> reject_start;
+	std::atomic<uint64_t> reject_end;
+	std::atomic<uint64_t> decisions; // how often it was asked
+	std::atomic<uint64_t> failures;
+
+	bool is_ready() const
+	{
+		// acquire: pairs with the release in claim(), ORD-40
+		return state.load(std::memory_order_acquire) == ready;
+	}
+	std::string_view text() const;
+	fault_settings settings() const;
+	void set(const fault_settings &to);
+};
+
+struct fault_table {
+	uint32_t version;
+	uint32_t bytes;
+	std::atomic<uint64_t> seed;
+	std::array<fault_slot, fault_slots> slots;
+
+	/// The slot of this name; nullptr when there is none.
+	fault_slot *find(std::string_view name);
+	/// The slot of this name, which is made if need be, with the defaults; nullptr
+	/// when there is no room, or the name is empty or too long.
+	fault_slot *claim(std::string_view name);
+};
+
+/// The table in force in this process.
+fault_table &fault_table_live();
+
+/// Copies it into `memory`, of sizeof(fault_table) bytes, which is in force from
+/// then on. Settings that are being made meanwhile may be lost.
+void fault_table_adopt(void *memory);
+
+/// Decides again whether anybody need look at the table: after settings.
+void fault_table_changed();
+
+/// The slot of a registered point of the user's own; nullptr when it is not registered.
+fault_slot *registered_slot(const fault_attr &attr);
+
+/// Does any slot stand for one pool or cache, by point@name?
+bool fault_names_used();
+
+/// Sets what `text` says, all of it or nothing. False: `error` says what is wrong.
+bool apply_text(fault_table &table, const char *text, mempool_fault_error &error);
+
+/// mempool_fault_each() on a table.
+int each_point(fault_table &table, int (*visit)(const mempool_fault_point *point, void *arg), void *arg);
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<int32_t>::is_always_lock_free);
+
+} // namespace mp::watch
