@@ -19,7 +19,7 @@
  * not exist yet: fail_mempool_alloc@requests. Programs add points of their own.
  *
  * The environment variable MEMPOOL_FAULT, read once when the library is loaded,
- * takes settings, separated by ';':
+ * takes settings, separated by ';' or ends of lines:
  *
  *   failslab=1,10,0,-1                          <interval>,<probability>,<space>,<times>, as in the kernel
  *   fail_mempool_alloc@req:probability=100,times=3
@@ -146,7 +146,8 @@ void mempool_fault_unregister(struct fault_attr *attr);
 
 /**
  * mempool_fault_set_nth() - let this thread's n-th decision from now on fail.
- * @n: counted from 1 over all points; 0: switched off.
+ * @n: counted from 1 over all points but delay_mempool_free and
+ *	drain_mempool_reserve, which make nothing fail; 0: switched off.
  *
  * Until it has failed, nothing else decides for this thread (PAR-36). It is the
  * kernel's /proc/self/task/TID/fail-nth.

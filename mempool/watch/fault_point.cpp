@@ -111,8 +111,11 @@ bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bo
 		(point == fault_point::slab || point == fault_point::page_alloc) && (mask & __GFP_NOWARN) != 0;
 	const fault_asked who = {name != nullptr ? name : "", !quiet};
 
-	// A thread's nth counts each place once, however many slots it has.
+	// A thread's nth counts each place once, however many slots it has, and only
+	// those where something would fail.
 	const bool by_nth = this_fault_thread().nth != 0;
+	if (by_nth && (point == fault_point::mempool_free_delay || point == fault_point::mempool_drain))
+		return false;
 	if (concerns(point, global.settings(), size, mask, cache_marked) && decide(table, global, size, who))
 		return true;
 	if (by_nth || name == nullptr || !fault_names_used())

@@ -7,6 +7,8 @@
 #include "mempool/watch/fault_point.hpp"
 #include "mempool/watch/fault_thread.hpp"
 
+#include "reserve/base/fence.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -38,6 +40,21 @@ __attribute__((constructor(101))) void name_points()
 	own.bytes = sizeof(own);
 	for (const std::string_view name : built_in)
 		static_cast<void>(own.claim(name)); // in this order: the enumeration's
+}
+
+/// Is there a point that may fail, or anybody who may set one unseen?
+bool anything_armed()
+{
+	bool armed = published.load(std::memory_order_relaxed) || fault_threads_count();
+	bool names = published.load(std::memory_order_relaxed);
+	for (const fault_slot &slot : fault_table_live().slots) {
+		if (!slot.is_ready())
+			continue;
+		armed = armed || slot.probability.load(std::memory_order_relaxed) != 0;
+		names = names || slot.text().find('@') != std::string_view::npos;
+	}
+	names_used.store(names, std::memory_order_relaxed);
+	return armed;
 }
 
 } // namespace
@@ -129,19 +146,17 @@ void fault_table_adopt(void *memory)
 
 void fault_table_changed()
 {
-	bool armed = published.load(std::memory_order_relaxed) || fault_threads_count(); // others may set it
-	bool names = published.load(std::memory_order_relaxed);
-	for (const fault_slot &slot : fault_table_live().slots) {
-		if (!slot.is_ready())
-			continue;
-		armed = armed || slot.probability.load(std::memory_order_relaxed) != 0;
-		names = names || slot.text().find('@') != std::string_view::npos;
-	}
-	names_used.store(names, std::memory_order_relaxed);
-	if (armed)
-		watch_for(fault_armed);
-	else
-		watch_word.fetch_and(~fault_armed, std::memory_order_relaxed);
+	// Who changes something else meanwhile looks later than he changed it, and so
+	// do we: the last of all looks sees all changes, ORD-42.
+	bool armed = false;
+	do {
+		armed = anything_armed();
+		if (armed)
+			watch_word.fetch_or(fault_armed, std::memory_order_seq_cst);
+		else
+			watch_word.fetch_and(~fault_armed, std::memory_order_seq_cst);
+		base::fence(std::memory_order_seq_cst); // ORD-42
+	} while (anything_armed() != armed);
 }
 
 bool fault_names_used()

@@ -9,6 +9,7 @@
 #include "mempool/watch/fault_report.hpp"
 #include "mempool/watch/fault_table.hpp"
 
+#include "reserve/base/fence.hpp"
 #include "reserve/base/report.hpp"
 
 #include <algorithm>
@@ -84,8 +85,8 @@ class reader {
 				return true;
 			if (!one())
 				return false;
-			skip(" \t\n");
-			if (*at_ != 0 && *at_ != ';')
+			skip(" \t");
+			if (*at_ != 0 && *at_ != ';' && *at_ != '\n')
 				return wrong(at_, "after a setting there is ';' or the end");
 		}
 	}
@@ -296,6 +297,7 @@ bool apply_text(fault_table &table, const char *text, mempool_fault_error &error
 {
 	if (!reader(table, text, error, false).all() || !reader(table, text, error, true).all())
 		return false;
+	base::fence(std::memory_order_seq_cst); // between the change and the look, ORD-42
 	if (&table == &fault_table_live())
 		fault_table_changed();
 	return true;

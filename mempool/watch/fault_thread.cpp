@@ -7,6 +7,8 @@
 #include "mempool/watch/fault_report.hpp"
 #include "mempool/watch/fault_table.hpp"
 
+#include "reserve/base/fence.hpp"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -52,6 +54,7 @@ void set_nth(unsigned n, bool persistent)
 	mine.thread.hits = 0;
 	if (before != (n != 0)) {
 		counting.fetch_add(n != 0 ? 1 : -1, std::memory_order_relaxed);
+		base::fence(std::memory_order_seq_cst); // between the change and the look, ORD-42
 		fault_table_changed();
 	}
 }

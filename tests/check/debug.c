@@ -182,6 +182,7 @@ int child_main(const char *name)
 		{"kfree-inside", child_kfree_inside},
 		{"track", child_track},
 		{"correct", child_correct},
+		{"faults", fault_child},
 	};
 
 	for (int i = 0; i < LENGTH(modes); i++)

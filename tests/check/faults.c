@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* faults.c - fault-inject.h: the order of the checks and the defaults (PAR-36, PAR-37), row by row, on points of one's own. */
+/* faults.c - fault-inject.h: the order of the checks and the defaults (PAR-36, PAR-37), row by row, on points of one's
+ * own. */
 #include "scripted.h"
 
 #include <errno.h>
@@ -44,8 +45,9 @@ END_TEST
 
 START_TEST(par_37_text_form)
 {
-	static char *const bad[] = {"",      "1",         "1,2",     "1,2,3",        "1,2,3,",    "a,2,3,4", "1,,3,4",
-				    "1,2,3,4,5", "1,101,0,1", "1,2,3,4x", "1,2,-3,4", "1,2,3,-2", "-1,2,3,4", " 1,2,3,4"};
+	static char *const bad[] = {"",         "1",        "1,2",       "1,2,3",     "1,2,3,",
+				    "a,2,3,4",  "1,,3,4",   "1,2,3,4,5", "1,101,0,1", "1,2,3,4x",
+				    "1,2,-3,4", "1,2,3,-2", "-1,2,3,4",  " 1,2,3,4"};
 
 	fresh();
 	ck_assert_int_eq(setup_fault_attr(&attr, "3,50,400,-1"), 1);

@@ -65,11 +65,10 @@ static const char *first_pending(void)
 
 static void check_form(const struct kept_report *r)
 {
-	static const char *const prefix[] = {
-		[MEMPOOL_REPORT_WARNING] = "mempool: WARNING: ",
-		[MEMPOOL_REPORT_BUG] = "mempool: BUG: ",
-		[MEMPOOL_REPORT_FATAL] = "mempool: FATAL: ",
-	};
+	static const char *const prefix[] = {[MEMPOOL_REPORT_WARNING] = "mempool: WARNING: ",
+					     [MEMPOOL_REPORT_BUG] = "mempool: BUG: ",
+					     [MEMPOOL_REPORT_FATAL] = "mempool: FATAL: ",
+					     [MEMPOOL_REPORT_NOTE] = "mempool: "};
 
 	ck_assert_msg(strncmp(r->text, prefix[r->kind], strlen(prefix[r->kind])) == 0,
 		      "a report of kind %d must begin with '%s': %s", (int)r->kind, prefix[r->kind], r->text);

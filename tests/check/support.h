@@ -51,6 +51,8 @@ TCase *fork_tests(void);
 TCase *residency_tests(void);
 TCase *residency_limits_tests(void);
 TCase *explain_tests(void);
+TCase *fault_tests(void);
+TCase *fault_point_tests(void);
 TCase *prefork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);
@@ -178,6 +180,9 @@ void child_exec(struct child_result *r, const char *name, const char *debug);
 
 /* child_main() - what the new program does; returns its exit status. In debug.c. */
 int child_main(const char *name);
+
+/* fault_child() - one of these modes. In fault_points.c. */
+int fault_child(void);
 
 void ck_assert_exited(const struct child_result *r, int code);
 void ck_assert_killed(const struct child_result *r, int signal_number);
