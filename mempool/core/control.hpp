@@ -68,7 +68,7 @@ struct mempool_control {
 	bool tracks; // the tracker below is in use
 	mp::watch::tracker tracker;
 	std::atomic<uint64_t> wait_longest_ns;
-	std::atomic<void *> delayed; // an element that a fault holds back from the reserve (faults.hpp)
+	std::atomic<void *> delayed;    // an element that a fault holds back from the reserve (faults.hpp)
 	std::atomic<bool> has_deferred; // elements by mempool_free_rcu(), which exit must wait for
 
 	mp::base::adaptive_lock resize_lock;

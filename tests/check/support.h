@@ -53,6 +53,7 @@ TCase *residency_limits_tests(void);
 TCase *explain_tests(void);
 TCase *fault_tests(void);
 TCase *fault_point_tests(void);
+TCase *fault_setting_tests(void);
 TCase *prefork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);
@@ -181,7 +182,7 @@ void child_exec(struct child_result *r, const char *name, const char *debug);
 /* child_main() - what the new program does; returns its exit status. In debug.c. */
 int child_main(const char *name);
 
-/* fault_child() - one of these modes. In fault_points.c. */
+/* fault_child() - one of these modes. In fault_settings.c. */
 int fault_child(void);
 
 void ck_assert_exited(const struct child_result *r, int code);
