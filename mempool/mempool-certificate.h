@@ -30,6 +30,9 @@ extern "C" {
  * @MEMPOOL_DOUBT_CHILD: this process is a child for which the reserve was left out.
  * @MEMPOOL_DOUBT_CGROUP: the process was in another memory cgroup when the
  *        reserve was made: that one is charged for it.
+ * @MEMPOOL_DOUBT_SHARED: another process has pages of elements, too: a child of
+ *        a fork that ran no handlers, or KSM. The next write to them is a page fault
+ *        that needs memory.
  */
 enum mempool_doubt {
 	MEMPOOL_DOUBT_SIZE = 1 << 0,
@@ -41,6 +44,7 @@ enum mempool_doubt {
 	MEMPOOL_DOUBT_LEVEL = 1 << 6,
 	MEMPOOL_DOUBT_CHILD = 1 << 7,
 	MEMPOOL_DOUBT_CGROUP = 1 << 8,
+	MEMPOOL_DOUBT_SHARED = 1 << 9,
 };
 
 /**
@@ -58,13 +62,17 @@ enum mempool_doubt {
  * @adopted_unknown: other elements in the reserve, not so.
  * @element_bytes: bytes of one element; 0 unknown.
  * @reserve_bytes: memory that pinned elements are made of.
- * @locked_bytes: of @reserve_bytes and the pool's own structures, what is locked.
- * @missing_pages: pages of pinned elements that are not in memory now; the
- *        next touch of each would be a page fault.
- * @lock_errno: why elements are not locked; 0: they are.
- * @structures_errno: why structures are not locked; 0: they are.
- * @mergeable: 1: KSM may merge elements' pages; the library has that switched
- *        off for memory of its own.
+ * @locked_bytes: of @reserve_bytes and the pool's own structures, what is locked now.
+ * @missing_pages: pages of elements, pinned or locked in place, that are not in
+ *        memory now; the next touch of each would be a page fault.
+ * @lock_errno: why elements are not locked; 0: they are. EPERM, ENOMEM or EAGAIN:
+ *        as mlock(2) said; EFAULT: after a fork their pages could not be had;
+ *        ENOLCK: they were, and somebody has unlocked them since.
+ * @structures_errno: why structures are not locked; 0: they are. As above, and
+ *        EFAULT also when they are shared with a child; ENOLCK also for a static
+ *        library that its program has not locked.
+ * @mergeable: 1: KSM may merge elements' pages. Of elements that are to be
+ *        resident the library switches that off, anew with each call.
  * @minor_faults: page faults without input of the whole process since the pool
  *        was made, whatever they were for.
  * @major_faults: those with input.
@@ -75,6 +83,8 @@ enum mempool_doubt {
  *        limits; SIZE_MAX: none, or not known.
  * @cgroup_used_bytes: what is charged there now.
  * @cgroup: its path below the mount; empty when not known. Cut short when longer.
+ * @unlocked_pages: pages of elements, as for @missing_pages, that are not locked now.
+ * @shared_pages: those that another process has, too; 0 when the kernel does not say.
  */
 struct mempool_cert {
 	size_t size;
@@ -102,6 +112,8 @@ struct mempool_cert {
 	size_t cgroup_limit_bytes;
 	size_t cgroup_used_bytes;
 	char cgroup[128];
+	size_t unlocked_pages;
+	size_t shared_pages;
 };
 
 /**
@@ -109,10 +121,14 @@ struct mempool_cert {
  * @pool: an initialised pool.
  * @cert: @cert->size set by the caller; receives at most that many bytes.
  *
- * May be asked again at any time. The pages of elements are sampled with
- * mincore(2), a page each: some 0.1 us a page of the pool's own memory, and a
- * system call for each adopted element. What others do meanwhile may or may not
- * be seen.
+ * May be asked again at any time, and looks anew each time. The kernel is asked
+ * about each page of elements and structures: mincore(2) says what is there,
+ * /proc/self/pagemap whose it is, msync(2) whether it is locked. A page fault
+ * that an element took since it left the reserve is not counted by itself (no
+ * call tells): what it would take at its next touch is, in @missing_pages and
+ * @shared_pages, and all that the process took, in @minor_faults and @major_faults.
+ * Costs some 0.4 us a page, and a few system calls for each adopted element.
+ * What others do meanwhile may or may not be seen.
  *
  * Context: any thread; reads files of /proc. Not from a signal handler.
  * Return: 0, or -EINVAL when the pool is not initialised or the size is too

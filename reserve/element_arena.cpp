@@ -222,13 +222,22 @@ int element_arena::lock_error() const
 	return 0;
 }
 
-size_t element_arena::count_missing_pages() const
+base::page_counts element_arena::look(const base::page_look &at) const
 {
-	size_t missing = 0;
+	base::page_counts counts;
 	const unsigned count = segment_count_.load(std::memory_order_acquire);
 	for (unsigned k = 0; k < count; k++)
-		missing += base::count_missing_pages(segments_[k].range.start, segments_[k].range.bytes);
-	return missing;
+		at.count(segments_[k].range.start, segments_[k].range.bytes, counts);
+	return counts;
+}
+
+bool element_arena::keep_unmerged()
+{
+	bool kept = true;
+	const unsigned count = segment_count_.load(std::memory_order_acquire);
+	for (unsigned k = 0; k < count; k++)
+		kept &= base::keep_unmerged(segments_[k].range.start, segments_[k].range.bytes);
+	return kept;
 }
 
 } // namespace mp::reserve

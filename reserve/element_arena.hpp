@@ -21,6 +21,7 @@
 // Context: the first line any, signal handlers included; the others not.
 #pragma once
 
+#include "reserve/base/page_look.hpp"
 #include "reserve/residency.hpp"
 
 #include <atomic>
@@ -86,7 +87,10 @@ class element_arena {
 	{
 		return elements > SIZE_MAX / shape_.stride_bytes ? SIZE_MAX : elements * shape_.stride_bytes;
 	}
-	size_t count_missing_pages() const;
+	/// What the kernel knows of its pages now.
+	base::page_counts look(const base::page_look &at) const;
+	/// Sees to it that they are not merged; false when they may be.
+	bool keep_unmerged();
 
       private:
 	struct segment {

@@ -55,6 +55,12 @@ int pinned_lock_error(const void *block)
 	return range.lost ? EFAULT : range.lock_error;
 }
 
+void look_at_pinned(const void *block, const base::page_look &at, base::page_counts &to)
+{
+	const resident_range &range = range_of(block);
+	at.count(range.start, range.bytes, to);
+}
+
 void *present_alloc(size_t bytes)
 {
 	void *block = base::map_memory(bytes);

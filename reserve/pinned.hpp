@@ -9,6 +9,8 @@
 // Race table: all calls may run together.
 #pragma once
 
+#include "reserve/base/page_look.hpp"
+
 #include <cstddef>
 
 namespace mp::reserve {
@@ -22,6 +24,8 @@ void pinned_free(void *block, size_t bytes);
 
 /// Why a block is not locked, as an errno; 0: it is.
 int pinned_lock_error(const void *block);
+/// Adds what the kernel knows of its pages now.
+void look_at_pinned(const void *block, const base::page_look &at, base::page_counts &to);
 
 /// As pinned_alloc(), for what no emergency touches: not locked, aligned to a page.
 void *present_alloc(size_t bytes);

@@ -119,7 +119,7 @@ int take_segments(dl_phdr_info *info, size_t, void *)
 
 bool make_resident(resident_range &range)
 {
-	base::keep_unmerged(range.start, range.bytes);
+	static_cast<void>(base::keep_unmerged(range.start, range.bytes));
 	if (!base::set_at_fork(range.start, range.bytes, range.at_fork) || !hold(range))
 		return false;
 	const std::lock_guard guard(ranges_lock);
@@ -155,6 +155,18 @@ int make_library_resident()
 	if (!done.exchange(true, std::memory_order_relaxed))
 		dl_iterate_phdr(take_segments, nullptr);
 	return own.lock_error.load(std::memory_order_relaxed);
+}
+
+void look_at_library(const base::page_look &at, base::page_counts &to)
+{
+	if (own.writable_count + own.read_only_count == 0) {
+		at.count(&own, sizeof(own), to);
+		at.count(reinterpret_cast<const void *>(&make_library_resident), 1, to);
+	}
+	for (unsigned i = 0; i < own.writable_count; i++)
+		at.count(own.writable[i].start, own.writable[i].bytes, to);
+	for (unsigned i = 0; i < own.read_only_count; i++)
+		at.count(own.read_only[i].start, own.read_only[i].bytes, to);
 }
 
 void residency_freeze()

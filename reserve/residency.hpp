@@ -15,6 +15,7 @@
 #pragma once
 
 #include "reserve/base/mapping.hpp"
+#include "reserve/base/page_look.hpp"
 
 #include <cstddef>
 
@@ -45,6 +46,9 @@ resident_range pages_around(const void *memory, size_t bytes);
 /// The pages of this library itself, its data and its code, when it is a shared
 /// one. Done once; 0, or the errno why they are not locked.
 int make_library_resident();
+/// Adds what the kernel knows of them now. Of a static library, whose pages are
+/// the program's own business, some of its data and code.
+void look_at_library(const base::page_look &at, base::page_counts &to);
 
 void residency_freeze();
 void residency_thaw();

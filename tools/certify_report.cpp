@@ -117,6 +117,8 @@ nlohmann::ordered_json cert_as_json(const mempool_cert &cert)
 	j["reserve_bytes"] = cert.reserve_bytes;
 	j["locked_bytes"] = cert.locked_bytes;
 	j["missing_pages"] = cert.missing_pages;
+	j["unlocked_pages"] = cert.unlocked_pages;
+	j["shared_pages"] = cert.shared_pages;
 	j["lock_errno"] = cert.lock_errno;
 	j["structures_errno"] = cert.structures_errno;
 	j["mergeable"] = cert.mergeable != 0;

@@ -40,7 +40,11 @@ std::string lock_advice(int error, const mempool_cert &cert)
 		return "The kernel could not lock all of it just then. Make the pool when memory is not short.";
 	case EFAULT:
 		return "After a fork there was no memory for pages that the fork had made shared. Fork when memory is "
-		       "not short, or use another fork mode.";
+		       "not short, or use another fork mode. A child of _Fork() or of the bare system call has them, "
+		       "too, until it has ended.";
+	case ENOLCK:
+		return "It was locked, and somebody has unlocked it: munlock() or munlockall() in the program; or the "
+		       "library is a static one, and so the program's to lock: mlockall(MCL_CURRENT).";
 	default:
 		return text("The kernel says: %s.", strerror(error));
 	}
@@ -112,8 +116,13 @@ void add_elements(std::vector<line> &lines, const mempool_cert &cert)
 				   "library's own data and code."
 				 : lock_advice(cert.structures_errno, cert)});
 	lines.push_back({"missing pages", grouped(cert.missing_pages),
-			 "Pages of the pool's own elements that are not in memory now: the next touch of each is a "
-			 "page fault."});
+			 "Pages of elements that are not in memory now: the next touch of each is a page fault."});
+	lines.push_back(
+		{"unlocked pages", grouped(cert.unlocked_pages),
+		 "Pages of elements that are not locked now, as the kernel says when it is asked page by page."});
+	lines.push_back({"shared pages", grouped(cert.shared_pages),
+			 "Pages of elements that another process has, too: the next write to each is a page fault that "
+			 "needs memory for a copy."});
 	lines.push_back(at_fork_line(cert));
 	lines.push_back(
 		{"mergeable", cert.mergeable != 0 ? "yes" : "no",
@@ -126,9 +135,10 @@ void add_elements(std::vector<line> &lines, const mempool_cert &cert)
 
 void add_limits(std::vector<line> &lines, const mempool_cert &cert)
 {
-	lines.push_back({"page faults",
-			 grouped(cert.minor_faults) + " without input, " + grouped(cert.major_faults) + " with",
-			 "Of the whole process since the pool was made, whatever they were for."});
+	lines.push_back(
+		{"page faults", grouped(cert.minor_faults) + " without input, " + grouped(cert.major_faults) + " with",
+		 "Of the whole process since the pool was made, whatever they were for. While it does not grow, no "
+		 "element took one."});
 	lines.push_back({"RLIMIT_MEMLOCK", limit(cert.memlock_limit_bytes),
 			 "What the process may lock in all. It does not bind one that holds CAP_IPC_LOCK."});
 	lines.push_back(
@@ -178,18 +188,18 @@ std::string wrapped(const std::string &prose, size_t first, size_t then)
 const std::vector<unsigned> &all_doubts()
 {
 	static const std::vector<unsigned> bits = {
-		MEMPOOL_DOUBT_SIZE,       MEMPOOL_DOUBT_BACKING, MEMPOOL_DOUBT_UNLOCKED,
-		MEMPOOL_DOUBT_STRUCTURES, MEMPOOL_DOUBT_MISSING, MEMPOOL_DOUBT_ADOPTED,
-		MEMPOOL_DOUBT_LEVEL,      MEMPOOL_DOUBT_CHILD,   MEMPOOL_DOUBT_CGROUP};
+		MEMPOOL_DOUBT_SIZE,    MEMPOOL_DOUBT_BACKING, MEMPOOL_DOUBT_UNLOCKED, MEMPOOL_DOUBT_STRUCTURES,
+		MEMPOOL_DOUBT_MISSING, MEMPOOL_DOUBT_ADOPTED, MEMPOOL_DOUBT_LEVEL,    MEMPOOL_DOUBT_CHILD,
+		MEMPOOL_DOUBT_CGROUP,  MEMPOOL_DOUBT_SHARED};
 	return bits;
 }
 
 const char *doubt_name(unsigned doubt)
 {
 	static const char *const names[] = {"size",    "backing", "unlocked", "structures", "missing",
-					    "adopted", "level",   "child",    "cgroup"};
+					    "adopted", "level",   "child",    "cgroup",     "shared"};
 	const int bit = __builtin_ctz(doubt);
-	return bit < 9 ? names[bit] : "unknown";
+	return bit < 10 ? names[bit] : "unknown";
 }
 
 std::string advice_on(unsigned doubt, const mempool_cert &cert)
@@ -220,6 +230,9 @@ std::string advice_on(unsigned doubt, const mempool_cert &cert)
 		       "copy or wipe, or a pool of its own.";
 	case MEMPOOL_DOUBT_CGROUP:
 		return "Join the cgroup before the pools are made.";
+	case MEMPOOL_DOUBT_SHARED:
+		return "A child has them that was made by _Fork() or by the bare system call, which run no handlers: "
+		       "use fork(), or posix_spawn(). Or KSM merged them, and there was no memory to undo that.";
 	default:
 		return "";
 	}

@@ -152,7 +152,7 @@ unsigned free_each(mempool_t &pool, mempool_control &control, slot_span elems)
 			continue; // a double or foreign free: reported, and kept from everybody
 		if (taken < must)
 			free_one(pool, control, element);
-		else if (!give_entry(pool, control, entry_for(control, element)))
+		else if (hold_adopted(control, element); !give_entry(pool, control, entry_for(control, element)))
 			break; // others were faster: it stays with the caller
 	}
 	for (const void *element : elems.subspan(taken))
@@ -211,6 +211,9 @@ extern "C" unsigned int mempool_free_bulk(mempool_t *pool, void **elems, unsigne
 	if (control.arena.used())
 		return told(control, count, free_home(*pool, control, {elems, count}));
 	const int wanted = static_cast<int>(std::min<unsigned>(count, INT_MAX));
+	const auto &store = control.reserve.store();
+	for (int i = 0; i < std::min(wanted, store.target() - store.level()); i++)
+		hold_adopted(control, elems[i]);
 	const int given = control.reserve.give_many(elems, wanted);
 	if (given > 0)
 		control.watchers.note_given(*pool);

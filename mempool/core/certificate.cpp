@@ -6,6 +6,7 @@
 #include "mempool/mempool-certificate.h"
 
 #include "mempool/core/element.hpp"
+#include "mempool/core/home.hpp"
 
 #include "reserve/base/memory_limits.hpp"
 #include "reserve/pinned.hpp"
@@ -26,35 +27,88 @@ size_t limit_of(__rlimit_resource_t what)
 	return static_cast<size_t>(limit.rlim_cur);
 }
 
-/// What the reserve holds.
-void count_elements(mempool_control &control, mempool_cert &cert)
+/// Why elements are not locked. What they once were counts only as a reason: the
+/// pages say whether it is so now.
+int elements_error(int recorded, const base::page_counts &now, const base::page_look &at)
+{
+	if (now.unlocked != 0)
+		return recorded != 0 ? recorded : ENOLCK;
+	return recorded == EFAULT && (now.missing + now.shared != 0 || !at.knows_sharing()) ? EFAULT : 0;
+}
+
+/// The same of structures, which have no doubts of their own for what is missing or shared.
+int structures_error_of(int recorded, const base::page_counts &now, const base::page_look &at)
+{
+	const int error = elements_error(recorded, now, at);
+	return error == 0 && now.missing + now.shared != 0 ? EFAULT : error;
+}
+
+/// What the reserve holds. Pages of elements that are locked in place are added.
+void count_elements(mempool_control &control, const base::page_look &at, mempool_cert &cert, base::page_counts &pages)
 {
 	size_t present = 0;
 	control.reserve.store().each_entry([&](void *entry) {
-		const auto *element =
-			static_cast<char *>(entry) - (reinterpret_cast<uintptr_t>(entry) & control.entry_bits);
+		const void *element = bare(control, entry);
 		present++;
-		if (control.arena.owns(element))
+		if (control.arena.owns(element)) {
 			cert.pinned++;
-		else if (control.element_bytes != 0 && base::count_missing_pages(element, control.element_bytes) == 0)
+			return;
+		}
+		base::page_counts its;
+		if (control.element_bytes != 0)
+			at.count(element, control.element_bytes, its);
+		if (control.element_bytes != 0 && its.missing == 0)
 			cert.adopted_resident++;
 		else
 			cert.adopted_unknown++;
+		if (!in_place(control))
+			return;
+		pages.missing += its.missing;
+		pages.unlocked += its.unlocked;
+		pages.shared += its.shared;
+		cert.mergeable |= keep_unmerged_in_place(control, element) ? 0 : 1;
 	});
 	const size_t home = static_cast<size_t>(cert.pinned) + control.arena.count_spare();
 	cert.pinned_out = static_cast<int>(control.arena.elements() - std::min(home, control.arena.elements()));
 }
 
-int structures_error(const mempool_t &pool, const mempool_control &control)
+void look_at_elements(mempool_control &control, const base::page_look &at, mempool_cert &cert)
 {
+	base::page_counts pages = control.arena.look(at);
+	const bool resident = control.arena.used() || in_place(control);
+	cert.mergeable = resident && control.arena.keep_unmerged() ? 0 : 1;
+	count_elements(control, at, cert, pages);
+	cert.missing_pages = pages.missing;
+	cert.unlocked_pages = pages.unlocked;
+	cert.shared_pages = pages.shared;
+	const int recorded = control.arena.used() ? control.arena.lock_error()
+						  : control.in_place_error.load(std::memory_order_relaxed);
+	cert.lock_errno = elements_error(recorded, pages, at);
+	cert.reserve_bytes = control.arena.bytes();
+	cert.locked_bytes =
+		cert.reserve_bytes - std::min(cert.reserve_bytes, pages.unlocked * base::machine_page_bytes());
+}
+
+int structures_error(const mempool_t &pool, const mempool_control &control, const base::page_look &at)
+{
+	base::page_counts pages;
 	int error = reserve::pinned_lock_error(&control);
-	if (error == 0)
-		error = control.host_page.start != nullptr ? control.host_page.lock_error
-							   : reserve::pinned_lock_error(&pool);
+	reserve::look_at_pinned(&control, at, pages);
+	if (control.host_page.start != nullptr) {
+		error = error != 0 ? error : control.host_page.lock_error;
+		at.count(control.host_page.start, control.host_page.bytes, pages);
+	} else if (pool.origin == made_by_create) {
+		error = error != 0 ? error : reserve::pinned_lock_error(&pool);
+		reserve::look_at_pinned(&pool, at, pages);
+	}
 	reserve::memory_block more;
-	for (int i = 0; error == 0 && (more = control.reserve.store().grown(i)).start != nullptr; i++)
-		error = reserve::pinned_lock_error(more.start);
-	return error != 0 ? error : reserve::make_library_resident();
+	for (int i = 0; (more = control.reserve.store().grown(i)).start != nullptr; i++) {
+		error = error != 0 ? error : reserve::pinned_lock_error(more.start);
+		reserve::look_at_pinned(more.start, at, pages);
+	}
+	error = error != 0 ? error : reserve::make_library_resident();
+	reserve::look_at_library(at, pages);
+	return structures_error_of(error, pages, at);
 }
 
 void tell_cgroup(mempool_cert &cert)
@@ -87,6 +141,7 @@ unsigned doubts_of(const mempool_control &control, const mempool_cert &cert)
 	doubt(cert.pinned + cert.adopted_resident + cert.adopted_unknown < cert.min_nr, MEMPOOL_DOUBT_LEVEL);
 	doubt(left_out, MEMPOOL_DOUBT_CHILD);
 	doubt(asked && strcmp(cert.cgroup, control.cgroup) != 0, MEMPOOL_DOUBT_CGROUP);
+	doubt(asked && (cert.shared_pages != 0 || cert.mergeable != 0), MEMPOOL_DOUBT_SHARED);
 	return doubts;
 }
 
@@ -109,15 +164,10 @@ extern "C" int mempool_certificate(mempool_t *pool, struct mempool_cert *cert)
 	now.at_fork = control.at_fork;
 	now.min_nr = min_nr_of(*pool);
 	now.element_bytes = control.element_bytes;
-	count_elements(control, now);
-	now.reserve_bytes = control.arena.bytes();
-	now.missing_pages = control.arena.count_missing_pages();
-	now.lock_errno = control.arena.used() ? control.arena.lock_error()
-					      : control.in_place_error.load(std::memory_order_relaxed);
-	now.structures_errno = structures_error(*pool, control);
-	now.locked_bytes = (control.arena.used() && now.lock_errno == 0 ? now.reserve_bytes : 0) +
-			   (now.structures_errno == 0 ? control.block_bytes : 0);
-	now.mergeable = control.arena.used() ? 0 : 1;
+	const base::page_look at;
+	look_at_elements(control, at, now);
+	now.structures_errno = structures_error(*pool, control, at);
+	now.locked_bytes += now.structures_errno == 0 ? control.block_bytes : 0;
 	rusage usage = {};
 	getrusage(RUSAGE_SELF, &usage);
 	now.minor_faults = static_cast<uint64_t>(usage.ru_minflt) - control.minor_faults_before;
@@ -153,6 +203,8 @@ extern "C" const char *mempool_doubt_text(unsigned int doubt)
 		return "this process is a child for which the reserve was left out";
 	case MEMPOOL_DOUBT_CGROUP:
 		return "the reserve was made in another memory cgroup, which is charged for it";
+	case MEMPOOL_DOUBT_SHARED:
+		return "pages of elements are another process's, too, or may become so";
 	default:
 		return "unknown doubt";
 	}

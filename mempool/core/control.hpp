@@ -92,6 +92,9 @@ struct mempool_control {
 
 namespace mp::core {
 
+/// What mempool_t's origin says of a pool that mempool_create() made; an embedded one is zeroed.
+inline constexpr unsigned made_by_create = 1;
+
 /// A child's first use of a pool whose memory was wiped.
 void refill_in_child(mempool_t &pool, mempool_control &control);
 

@@ -68,9 +68,6 @@ struct request {
 	mempool_attr attr;
 };
 
-/// What mempool_t's origin says of a pool that mempool_create() made; an embedded one is zeroed.
-constexpr unsigned made_by_create = 1;
-
 /// How reserved elements lie in memory of the pool's own; no stride where they come from the backing.
 backing::placement home_placement(const request &r)
 {

@@ -18,6 +18,7 @@ namespace {
 			return true;
 	if (watch::debug_on(MEMPOOL_DEBUG_POISON) && !control.reserve.has_room()) [[unlikely]]
 		return false; // not poisoned for nothing: the backing may rely on what is in it
+	hold_adopted(control, element);
 	return give_entry(pool, control, entry_for(control, element));
 }
 

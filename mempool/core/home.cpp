@@ -24,12 +24,6 @@ void note_hull(mempool_t &pool, const mempool_control &control)
 	std::atomic_ref(pool.home_start).store(control.arena.hull_start(), std::memory_order_release);
 }
 
-bool in_place(const mempool_control &control)
-{
-	return !control.arena.used() && control.element_bytes != 0 &&
-	       (control.residency == MEMPOOL_RESIDENCY_BEST_EFFORT || control.residency == MEMPOOL_RESIDENCY_REQUIRED);
-}
-
 } // namespace
 
 void settle_spares(mempool_t &pool, mempool_control &control)
@@ -137,9 +131,29 @@ void hold_in_place(mempool_control &control, void *element)
 	if (!in_place(control))
 		return;
 	const reserve::resident_range pages = reserve::pages_around(element, control.element_bytes);
+	static_cast<void>(base::keep_unmerged(pages.start, pages.bytes));
 	if (!base::lock_pages(pages.start, pages.bytes))
 		control.in_place_error.store(errno, std::memory_order_relaxed);
 	static_cast<void>(base::populate(pages.start, pages.bytes));
+}
+
+void hold_adopted(const mempool_control &control, void *element)
+{
+	if (!in_place(control)) [[likely]]
+		return;
+	// One that was here before is locked, which the kernel sees at once. Of one
+	// that cannot be locked the certificate says so.
+	const int kept_errno = errno;
+	const reserve::resident_range pages = reserve::pages_around(element, control.element_bytes);
+	if (!base::lock_pages(pages.start, pages.bytes))
+		static_cast<void>(base::populate(pages.start, pages.bytes));
+	errno = kept_errno;
+}
+
+bool keep_unmerged_in_place(const mempool_control &control, const void *element)
+{
+	const reserve::resident_range pages = reserve::pages_around(element, control.element_bytes);
+	return base::keep_unmerged(pages.start, pages.bytes);
 }
 
 int missing_residency(const mempool_t &pool, const mempool_control &control)

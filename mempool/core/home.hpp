@@ -42,8 +42,18 @@ int make_home(mempool_t &pool, mempool_control &control, int elements);
 /// An entry that left the reserve for good: to the arena, or to the backing.
 void dismiss(mempool_t &pool, mempool_control &control, void *entry);
 
-/// An element of the user's own backing, whose residency was asked for.
+/// Are elements of the user's own backing to be resident where they lie?
+inline bool in_place(const mempool_control &control)
+{
+	return !control.arena.used() && control.element_bytes != 0 &&
+	       (control.residency == MEMPOOL_RESIDENCY_BEST_EFFORT || control.residency == MEMPOOL_RESIDENCY_REQUIRED);
+}
+/// Makes one so, if they are.
 void hold_in_place(mempool_control &control, void *element);
+/// The same of one that is about to enter the reserve, in an emergency perhaps.
+void hold_adopted(const mempool_control &control, void *element);
+/// Sees to it that one is not merged; false when it may be.
+bool keep_unmerged_in_place(const mempool_control &control, const void *element);
 
 /// Why the pool is not resident although that is required, as -errno; 0: it is.
 int missing_residency(const mempool_t &pool, const mempool_control &control);

@@ -149,11 +149,13 @@ bool set_at_fork(void *memory, size_t bytes, at_fork what)
 	return true;
 }
 
-void keep_unmerged(void *memory, size_t bytes)
+bool keep_unmerged(void *memory, size_t bytes)
 {
 	const int kept_errno = errno;
-	static_cast<void>(madvise(memory, whole_pages(bytes), MADV_UNMERGEABLE)); // fails where there is no KSM
+	// EINVAL: there is no KSM.
+	const bool kept = madvise(memory, whole_pages(bytes), MADV_UNMERGEABLE) == 0 || errno == EINVAL;
 	errno = kept_errno;
+	return kept;
 }
 
 void prefer_node(void *memory, size_t bytes, int node)

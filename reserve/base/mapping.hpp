@@ -38,8 +38,9 @@ enum class at_fork { copy, leave_out, wipe };
 /// False, with errno, when this kernel cannot.
 bool set_at_fork(void *memory, size_t bytes, at_fork what);
 
-/// Nobody merges the pages with others that look the same (KSM).
-void keep_unmerged(void *memory, size_t bytes);
+/// Nobody merges the pages with others that look the same (KSM). False when
+/// some are merged already, and there is no memory for copies.
+bool keep_unmerged(void *memory, size_t bytes);
 
 /// The NUMA node to take the pages from, if it has any to give; before they exist.
 void prefer_node(void *memory, size_t bytes, int node);

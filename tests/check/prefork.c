@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* prefork.c - servers whose children use the pool that the parent made, and daemons (extension). */
-#include "support.h"
+#include "certified.h"
 
-#include <mempool/mempool-certificate.h>
 #include <mempool/slab.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -47,9 +46,26 @@ static int serve(void *unused)
 	return 0;
 }
 
+/* What a child is promised: a reserve of its own, all of it, unless it was left out. */
+static int look_at_certificate(void)
+{
+	struct mempool_cert cert = cert_of(pool);
+	unsigned int doubts = doubts_but_locks(pool);
+
+	if (at_fork == MEMPOOL_AT_FORK_PARENT_ONLY)
+		return doubts == (MEMPOOL_DOUBT_CHILD | MEMPOOL_DOUBT_LEVEL) && cert.reserve_bytes == 0 ? 0 : 23;
+	if (cert.pinned != MIN_NR || cert.missing_pages || cert.shared_pages)
+		return 24;
+	return doubts ? 25 : 0;
+}
+
 /* The same in a child; one that has nothing of the reserve takes in what is freed to it. */
 static int serve_as_child(void *unused)
 {
+	int wrong = look_at_certificate();
+
+	if (wrong)
+		return wrong;
 	if (at_fork == MEMPOOL_AT_FORK_PARENT_ONLY) {
 		if (mempool_curr_nr(pool) != 0)
 			return 22;
@@ -59,17 +75,31 @@ static int serve_as_child(void *unused)
 	return serve(unused);
 }
 
-/* In the way of daemon(3): the one that goes on is a child's child. */
-static int serve_twice_removed(void *unused)
+/*
+ * In the way of daemon(3), twice: each parent is gone before its child goes on, which has a session of its own and
+ * nothing open at 0 to 2. What it found goes into a pipe.
+ */
+static int become_daemon(void *fd)
 {
-	int status;
-	pid_t pid = fork();
+	int wrong;
 
-	if (pid == 0)
-		_exit(serve_as_child(unused));
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return 30;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 31;
+	for (int i = 0; i < 2; i++) {
+		pid_t parent = getpid(), pid = fork();
+
+		if (pid < 0)
+			return 30;
+		if (pid > 0)
+			_exit(0);
+		while (getppid() == parent)
+			poll_pause();
+		if (i == 0 && setsid() < 0)
+			return 31;
+	}
+	for (int i = 0; i < 3; i++)
+		close(i);
+	alarm((unsigned int)(deadline_ns() / NS_PER_S));
+	wrong = serve_as_child(NULL);
+	return write(*(int *)fd, &wrong, sizeof(wrong)) == sizeof(wrong) ? 0 : 32;
 }
 
 /* _i: how the reserve is at a fork */
@@ -101,10 +131,17 @@ END_TEST
 
 START_TEST(prefork_a_daemon_forks_twice)
 {
+	int found[2], wrong = -1;
+
 	at_fork = (unsigned int)_i;
 	make_pool();
-	child_run(&child, serve_twice_removed, NULL);
+	ck_assert_int_eq(pipe(found), 0);
+	child_run(&child, become_daemon, &found[1]);
 	ck_assert_exited(&child, 0);
+	close(found[1]);
+	ck_assert_int_eq(read(found[0], &wrong, sizeof(wrong)), sizeof(wrong));
+	ck_assert_int_eq(wrong, 0);
+	close(found[0]);
 	mempool_destroy(pool);
 }
 END_TEST

@@ -48,6 +48,7 @@ TCase *track_tests(void);
 TCase *stats_tests(void);
 TCase *walk_tests(void);
 TCase *fork_tests(void);
+TCase *certificate_tests(void);
 TCase *residency_tests(void);
 TCase *residency_limits_tests(void);
 TCase *explain_tests(void);

@@ -130,6 +130,33 @@ test_daemon()
 		fail "logd's figures lack a certificate: $(cat "$scratch/stats")"
 }
 
+# A static library is the program's to lock, and a certificate does not take that for granted.
+test_static()
+{
+	cat >"$scratch/static.c" <<'EOF'
+#include <mempool/mempool-certificate.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+int main(void)
+{
+	mempool_t *pool = mempool_create_kmalloc_pool(4, 256);
+	struct mempool_cert before = {.size = sizeof(before)}, after = {.size = sizeof(after)};
+
+	if (!pool || mempool_certificate(pool, &before) || mlockall(MCL_CURRENT) || mempool_certificate(pool, &after))
+		return 1;
+	printf("%#x %d, %#x\n", before.doubts, before.structures_errno, after.doubts);
+	return 0;
+}
+EOF
+	# shellcheck disable=SC2046
+	"$CC" -std=c11 -I. -o "$scratch/static" "$scratch/static.c" "$BUILD/libmempool.a" \
+		$(pkg-config --libs liburcu-bp) -lpthread || fail "a static program does not build"
+	(ulimit -l unlimited 2>/dev/null || true; "$scratch/static") >"$scratch/out" ||
+		fail "the static program ends with status $?"
+	grep -qx '0x8 37, 0' "$scratch/out" || fail "a static library is said to be locked: $(cat "$scratch/out")"
+}
+
 # refused TEXT ARGUMENT...: a wrong command line; status 2, and the text is named.
 refused()
 {
@@ -166,6 +193,7 @@ if can_lock; then
 	test_guaranteed
 	test_json
 	test_daemon
+	test_static
 else
 	echo "certify.sh: what is guaranteed is not tested: RLIMIT_MEMLOCK is $(ulimit -l) KiB"
 fi
