@@ -30,6 +30,9 @@ quiet = $(if $(V),,@echo '  $(1)' '$(patsubst $(BUILD)/%,%,$@)';)
 # As many jobs as cores, for the targets that a newcomer types without -j.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc) -Otarget)
 
+# USDT probes cost a nop each; they are there when <sys/sdt.h> is, unless PROBES=0 forbids them.
+PROBES ?= $(if $(wildcard $(addsuffix /sys/sdt.h,/usr/include /usr/include/*-linux-gnu /usr/local/include)),1,0)
+
 # Set by the sanitizer and coverage targets, see tests/tests.mk.
 INSTRUMENT ?=
 
@@ -70,6 +73,7 @@ endef
 $(eval $(call stamp,flags,$$(CXX) $$(CC) $$(ALL_FLAGS) $$(LIB_FLAGS) $$(TOOL_FLAGS) $$(C_FLAGS)))
 $(eval $(call stamp,libmempool,$$(LIB_OBJ)))
 $(eval $(call stamp,command,$$(CMD_OBJ)))
+$(eval $(call stamp,probes,$$(PROBES)))
 
 .PHONY: all lib command
 all: lib $(if $(CMD_SRC),command) examples ## build the libraries, the command and the examples (the default)
@@ -79,6 +83,8 @@ command: $(BUILD)/mempool
 # The objects; the flags of a folder are chosen by what lives there.
 $(BUILD)/obj/reserve/%.o $(BUILD)/obj/mempool/%.o: FLAGS = $(LIB_FLAGS)
 $(BUILD)/obj/tools/%.o: FLAGS = $(TOOL_FLAGS)
+$(BUILD)/obj/mempool/watch/trace.o: FLAGS = $(LIB_FLAGS) -DMP_PROBES=$(PROBES)
+$(BUILD)/obj/mempool/watch/trace.o: $(BUILD)/probes.stamp
 $(BUILD)/obj/%.o: %.cpp $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(call quiet,CXX ) $(CXX) $(ALL_FLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
@@ -138,4 +144,4 @@ clean: ## remove everything that was built
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 12
-	@echo 'Variables: BUILD=build V= CXX=g++ CC=gcc OPT=-O2 DEBUG=0 PREFIX=/usr/local DESTDIR= LIBDIR=$$PREFIX/lib'
+	@echo 'Variables: BUILD=build V= CXX=g++ CC=gcc OPT=-O2 DEBUG=0 PROBES= PREFIX=/usr/local DESTDIR= LIBDIR=$$PREFIX/lib'

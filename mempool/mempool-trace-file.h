@@ -41,8 +41,8 @@
  * @pid: the process.
  * @flags: MEMPOOL_TRACE_ flags of its options.
  * @program: its name.
- * @rings_used: rings that threads were given; may be more than there are.
- * @pools_used: likewise.
+ * @rings_used: rings that threads were given.
+ * @pools_used: pools that were named; may be more than there is room for.
  * @stop_ns: when mempool_trace_stop() ended it; 0: it was not.
  * @unplaced, @threads_lost, @stacks_lost: see struct mempool_trace_losses.
  */

@@ -44,6 +44,7 @@ extern "C" {
 	X(ALLOC_BULK, alloc_bulk, "count:d missing:d level:d")     /* all that was missing is there */             \
 	X(PREALLOCATED, preallocated, "element:p level:d")         /* mempool_alloc_preallocated() succeeds */     \
 	X(FREE, free, "element:p")                                 /* an element comes back */                     \
+	X(BACKING_FREE, backing_free, "element:p")                 /* an element goes to the backing */            \
 	X(FREE_BULK, free_bulk, "count:d taken:d level:d")         /* mempool_free_bulk() took so many */          \
 	X(PASS_BEGIN, pass_begin, "pass:d gfp:g")                  /* asks the backing with this mask */           \
 	X(BACKING_FAIL, backing_fail, "gfp:g level:d")             /* the backing gave NULL */                     \

@@ -88,14 +88,15 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	if ((callers & ~ordinary_flags) != 0) [[unlikely]]
 		callers = check_mask(control, callers);
 	const bool watched = watch::watching();
-	if (watched) [[unlikely]]
+	if (watched) [[unlikely]] {
 		watch::check_may_alloc(callers, caller, control.name);
-	MP_TRACE(pass_begin, control.traced, 1, first_mask(full_mask(callers)));
+		MP_TRACE(pass_begin, control.traced, 1, first_mask(full_mask(callers)));
+	}
 	void *element = alloc_counted(*pool, control, full_mask(callers), deadline_ns, caller);
-	if (watched && element != nullptr) [[unlikely]]
+	if (watched && element != nullptr) [[unlikely]] {
 		note_alloc(control, element);
-	if (element != nullptr)
 		MP_TRACE(alloc, control.traced, element, callers);
+	}
 	return element;
 }
 

@@ -130,6 +130,7 @@ inline void *alloc_from_backing(const mempool_t &pool, const mempool_control &co
 }
 inline void free_to_backing(const mempool_t &pool, const mempool_control &control, void *element)
 {
+	MP_TRACE(backing_free, control.traced, element);
 	backing::call_free(control.backing, pool.free, element, pool.pool_data);
 }
 

@@ -27,7 +27,7 @@ namespace {
 	if (control.shared_takes_back != nullptr && control.shared_takes_back->give(element))
 		return backing::note_other_pool(control.shared_cache, kmem_cache::public_frees);
 	// An element of a kmalloc pool may be of another size class: kfree() finds out.
-	free_to_backing(pool, control, element);
+	backing::call_free(control.backing, pool.free, element, pool.pool_data);
 }
 
 /// Where it belongs: home, into the reserve, or to the backing.
@@ -38,6 +38,8 @@ void give_back(mempool_t &pool, mempool_control &control, void *element)
 	if (control.reserve.wants() && give_to_reserve(pool, control, element))
 		return;
 	control.counters.add(count_frees);
+	if (watch::watching()) [[unlikely]]
+		MP_TRACE(backing_free, control.traced, element);
 	if (control.backing == backing::backing_kind::users_own)
 		return pool.free(element, pool.pool_data);
 	free_ready_made(pool, control, element);
@@ -49,9 +51,11 @@ void give_back(mempool_t &pool, mempool_control &control, void *element)
 	if (element == nullptr)
 		return;
 	mempool_control &control = control_of(pool, "mempool_free");
-	MP_TRACE(free, control.traced, element);
-	if (watch::watching() && !note_free(*pool, control, element)) [[unlikely]]
-		return;
+	if (watch::watching()) [[unlikely]] {
+		MP_TRACE(free, control.traced, element);
+		if (!note_free(*pool, control, element))
+			return;
+	}
 	element = delay_free(control, element);
 	if (element == nullptr)
 		return;

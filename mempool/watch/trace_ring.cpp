@@ -36,20 +36,34 @@ mempool_trace_record &place_of(const session &s, uint32_t ring, uint64_t number)
 	return s.records[uint64_t{ring} * s.events + (number & (s.events - 1))];
 }
 
+/// This thread's ring: a handler that interrupts its claim is the same thread, and
+/// must neither take a second one nor find none.
+uint32_t own_or_new_ring(session &s, uint32_t self)
+{
+	for (uint32_t ring = 0; ring < s.rings; ring++) {
+		uint32_t owner = load(s.ring_table[ring].thread);
+		if (owner == 0 && std::atomic_ref(s.ring_table[ring].thread)
+					  .compare_exchange_strong(owner, self, std::memory_order_relaxed))
+			owner = self;
+		if (owner != self)
+			continue;
+		uint32_t used = load(s.header->rings_used);
+		while (used <= ring && !std::atomic_ref(s.header->rings_used)
+						.compare_exchange_weak(used, ring + 1, std::memory_order_relaxed)) {}
+		return ring;
+	}
+	return no_ring;
+}
+
 /// A ring that nobody had, or one whose owner has ended.
 uint32_t claim_ring(session &s)
 {
 	const uint32_t self = thread_id();
-	if (load(s.header->rings_used) < s.rings) {
-		const uint32_t ring = add(s.header->rings_used, 1U);
-		if (ring < s.rings) {
-			store(s.ring_table[ring].thread, self);
-			return ring;
-		}
-	}
+	if (const uint32_t ring = own_or_new_ring(s, self); ring != no_ring)
+		return ring;
 	for (uint32_t ring = 0; ring < s.rings; ring++) {
 		uint32_t owner = load(s.ring_table[ring].thread);
-		if (owner != 0 && tgkill(getpid(), static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH &&
+		if (tgkill(getpid(), static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH &&
 		    std::atomic_ref(s.ring_table[ring].thread)
 			    .compare_exchange_strong(owner, self, std::memory_order_relaxed))
 			return ring;
@@ -81,6 +95,8 @@ uint32_t ring_of(session &s)
 	if (this_thread.generation == s.generation) [[likely]]
 		return this_thread.ring;
 	const uint32_t ring = claim_ring(s);
+	if (this_thread.generation == s.generation)
+		return this_thread.ring; // a handler was faster
 	this_thread.ring = ring;
 	this_thread.generation = s.generation;
 	if (ring != no_ring) {

@@ -9,7 +9,7 @@
 // Owner of the state: the recording. Race table:
 //   write / write in a handler   the head's increment; the places differ
 //   write / read                 the record's stamp, ORD-32
-//   claim / claim                an increment, or the exchange of a dead owner
+//   claim / claim                the exchange of the owner: nobody, oneself, or a dead thread
 #pragma once
 
 #include "mempool/watch/trace_session.hpp"

@@ -125,8 +125,9 @@ START_TEST(an_allocation_step_by_step)
 	mempool_free(b, &pool);
 	expect_events((struct expected[]){{MEMPOOL_TRACE_FREE, {address(a), 0, 0, 0}},
 					  {MEMPOOL_TRACE_RESERVE_GIVE, {address(a), 2, 1, 0}},
-					  {MEMPOOL_TRACE_FREE, {address(b), 0, 0, 0}}},
-		      3);
+					  {MEMPOOL_TRACE_FREE, {address(b), 0, 0, 0}},
+					  {MEMPOOL_TRACE_BACKING_FREE, {address(b), 0, 0, 0}}},
+		      4);
 	ck_assert_int_eq(mempool_trace_stop(), 0);
 	scripted_exit(&pool, &bk);
 }
@@ -273,6 +274,7 @@ static void same_as_statistics(void)
 				  bulk,
 			  st.allocs);
 	ck_assert_uint_eq((uint64_t)count_of(MEMPOOL_TRACE_FREE) + bulk_freed, st.frees);
+	ck_assert_int_eq(count_of(MEMPOOL_TRACE_BACKING_FREE), (int)(st.frees - st.to_reserve));
 	ck_assert_int_eq(count_of(MEMPOOL_TRACE_BACKING_FAIL), (int)st.backing_failures);
 	ck_assert_int_eq(count_of(MEMPOOL_TRACE_ALLOC_FAIL), (int)st.failures);
 }
@@ -330,6 +332,7 @@ START_TEST(the_ready_made_backings_tell_as_much)
 	ck_assert_uint_eq(st.allocs, 10);
 	ck_assert_int_eq(count_of(MEMPOOL_TRACE_ALLOC), 10);
 	ck_assert_int_eq(count_of(MEMPOOL_TRACE_FREE), 10);
+	ck_assert_int_eq(count_of(MEMPOOL_TRACE_BACKING_FREE), 10);
 	ck_assert_uint_eq(first_of(MEMPOOL_TRACE_PRESENT)->pool, mempool_trace_pool(kmalloced));
 	mempool_trace_stop();
 	/* Without a recording the short way is back, and nothing is told. */

@@ -42,8 +42,9 @@ asked()
 	[ "$(cat "$scratch/apt")" = "$1" ] || fail "expected apt-get to be asked '$1', not '$(cat "$scratch/apt")': $(cat "$scratch/out")"
 }
 
-[ -e /usr/include/CLI/CLI.hpp ] && [ -e /usr/include/nlohmann/json.hpp ] && [ -e /usr/include/relacy/relacy.hpp ] ||
-	skip "no CLI11, nlohmann-json or relacy in /usr/include"
+[ -e /usr/include/CLI/CLI.hpp ] && [ -e /usr/include/nlohmann/json.hpp ] && [ -e /usr/include/relacy/relacy.hpp ] &&
+	compgen -G "/usr/include/*/sys/sdt.h" >"$scratch/sdt" ||
+	skip "no CLI11, nlohmann-json, relacy or sys/sdt.h in /usr/include"
 install='install -y --no-install-recommends'
 
 machine
