@@ -49,7 +49,7 @@ URCU_LIBS = $(shell pkg-config --libs liburcu-bp)
 
 LIB_SRC := $(wildcard reserve/base/*.cpp reserve/*.cpp mempool/watch/*.cpp mempool/backing/*.cpp mempool/core/*.cpp)
 LIB_OBJ := $(LIB_SRC:%.cpp=$(BUILD)/obj/%.o)
-CMD_SRC := $(wildcard tools/*.cpp)
+CMD_SRC := $(wildcard tools/*.cpp tools/lab/*.cpp)
 CMD_OBJ := $(CMD_SRC:%.cpp=$(BUILD)/obj/%.o)
 SO      := $(BUILD)/libmempool.so.$(VERSION)
 DEV_SO  := $(BUILD)/libmempool.so
@@ -113,6 +113,15 @@ $(BUILD)/libmempool.a: $(LIB_OBJ) $(BUILD)/libmempool.stamp
 LINK_COMMAND = $(CXX) $(LINK_FLAGS) -o $@ $(CMD_OBJ) -L$(BUILD) -lmempool -lpthread
 $(BUILD)/mempool: $(CMD_OBJ) $(DEV_SO) $(BUILD)/command.stamp
 	$(call quiet,LINK) $(LINK_COMMAND) -Wl,-rpath,'$$ORIGIN'
+
+# The lines of the library that lessons point to. What a lesson names and is not
+# there any more is told, and fails a test, not the build.
+LAB_LINES := $(BUILD)/lab/lab_lines.inc
+$(BUILD)/obj/tools/lab_sources.o: FLAGS = $(TOOL_FLAGS) -I$(BUILD)/lab
+$(BUILD)/obj/tools/lab_sources.o: $(LAB_LINES)
+$(LAB_LINES): tools/lab/lines tools/lab_anchors.hpp $(LIB_SRC) $(wildcard reserve/*.hpp reserve/*/*.hpp mempool/*.h mempool/*/*.hpp)
+	@mkdir -p $(@D)
+	@tools/lab/lines >$@ || true
 
 # Example programs: one a source, except for EXAMPLE_PARTS, which are linked
 # into others. examples.mk says what is special.

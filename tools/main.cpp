@@ -4,6 +4,7 @@
 // it failed, and stderr says why; 2: the command line is wrong.
 #include "tools/certify.hpp"
 #include "tools/demo.hpp"
+#include "tools/lab.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -117,19 +118,25 @@ int run(int argc, char **argv)
 	CLI::App app("Work with libmempool: the Linux kernel's mempool in userspace", "mempool");
 	demo::options demo_wanted;
 	certify::options certify_wanted;
+	lab::options lab_wanted;
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
 	add_demo(app, demo_wanted);
 	add_certify(app, certify_wanted);
+	lab::declare(app, lab_wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
 		check_command(app);
 		if (const std::string why = certify::refusal(certify_wanted); !why.empty())
 			throw CLI::ValidationError(why);
+		if (const std::string why = lab::refusal(lab_wanted); app.got_subcommand("lab") && !why.empty())
+			throw CLI::ValidationError(why);
 	} catch (const CLI::ParseError &e) {
 		return leave(app, e);
 	}
+	if (app.got_subcommand("lab"))
+		return lab::start(lab_wanted);
 	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
 }
 

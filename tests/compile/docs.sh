@@ -8,6 +8,7 @@
 #   - each test par_N_... has its row, and each row names files that have such tests
 #   - each public function has a man page that names it
 #   - each file of the library is in the table of docs/architecture.md, and no other
+#   - each line of the library that a lesson of the lab points to is there, once
 #   - relative links in docs/*.md and README.md lead to files
 #   - examples in man pages compile
 set -u
@@ -110,6 +111,12 @@ check_file_table()
 	while read -r file; do breach "docs/architecture.md has $file in its table, which does not exist"; done <"$scratch/missing"
 }
 
+check_lab_lines()
+{
+	tools/lab/lines 2>&1 >/dev/null | sed 's/^/docs: /' >"$scratch/log"
+	[ ! -s "$scratch/log" ] || breach "$(cat "$scratch/log")"
+}
+
 check_links()
 {
 	local document link
@@ -163,6 +170,7 @@ check_numbers
 check_parity
 check_man_names
 check_file_table
+check_lab_lines
 check_links
 check_examples
 [ "$breaches" -eq 0 ]
