@@ -6,7 +6,7 @@
  * A point is a place that can be made to fail. Those of the library:
  *
  *   failslab                  kmem_cache_alloc() and kmalloc(); size in bytes
- *   fail_page_alloc           the page layer; size in pages
+ *   fail_page_alloc           the page layer, and kvmalloc()'s mappings; size in pages
  *   fail_mempool_alloc        the backing, in each pass of mempool_alloc(); the reserve is asked then
  *   fail_mempool_alloc_bulk   once a mempool_alloc_bulk(): all is to come from the reserve
  *   fail_mempool_create, fail_mempool_resize, fail_kmem_cache_create
@@ -16,7 +16,9 @@
  *   drain_mempool_reserve     extension: the reserve counts as empty, once in a call that asks it
  *
  * point@NAME is the same for the pool or cache of this name alone, which need
- * not exist yet: fail_mempool_alloc@requests. Programs add points of their own.
+ * not exist yet: fail_mempool_alloc@requests. A name with ".=:;," or spaces in it
+ * is quoted: failslab@"net::message". For fail_page_alloc it is the cache that
+ * wants the pages. Programs add points of their own.
  *
  * The environment variable MEMPOOL_FAULT, read once when the library is loaded,
  * takes settings, separated by ';' or ends of lines:
@@ -29,16 +31,19 @@
  *   off                                         all points
  *
  * The attributes are named as the kernel's files are: probability, interval,
- * times, space, verbose, task-filter, stacktrace-depth, require-start,
- * require-end, reject-start, reject-end, ignore-gfp-wait, cache-filter,
- * min-order. A setting that is wrong anywhere is refused whole.
+ * times, space, verbose, verbose_ratelimit_interval_ms, verbose_ratelimit_burst,
+ * task-filter, stacktrace-depth, require-start, require-end, reject-start,
+ * reject-end, ignore-gfp-wait, cache-filter, min-order. A setting that is wrong
+ * anywhere is refused whole.
  *
  * Draws can be repeated: whether a decision fails follows from the seed, the
  * point, the thread's name and how often that thread came to this point, and
  * from nothing else; reports say all four. `times` and `space` are shared by all
  * threads, so who gets the last of them is up to scheduling. A thread's name is
  * that of mempool_fault_set_thread(), or else of pthread_setname_np(); without
- * either it is "main", or a number in the order in which threads come.
+ * either it is "main", or the function that the thread began with, as
+ * "program+0x12e0". Threads that began with the same one fail alike, each by its
+ * own count: give them names where they are to differ.
  */
 #ifndef MEMPOOL_FAULT_INJECT_H
 #define MEMPOOL_FAULT_INJECT_H
@@ -59,11 +64,12 @@ extern "C" {
  * @interval: of those, only every so many-th; 0 and 1: each.
  * @times: failures left; -1: no end. Changed by atomic operations.
  * @space: what fits in here is let through first, in the point's unit; likewise.
- * @verbose: 0: no report; 1: a line; 2: with the stack. At most 10 in 5 s.
+ * @verbose: 0: no report; 1: a line; 2: with the stack.
+ * @verbose_ratelimit_interval_ms, @verbose_ratelimit_burst: at most so many reports in so many ms; 0 ms: all.
  * @task_filter: only threads that called mempool_fault_set_make_it_fail().
  * @stacktrace_depth: frames that the four fields below look at, 0 to 32.
- * @require_start, @require_end: a frame's address must lie in between; end 0: need not.
- * @reject_start, @reject_end: no frame's address may; this wins. end 0: any may.
+ * @require_start, @require_end: a frame's address must lie in [start, end); 0 and ULONG_MAX: it need not.
+ * @reject_start, @reject_end: no frame's address may; this wins. Both 0: any may.
  * @count: decisions that came as far as the interval; a registered point counts for each thread.
  * @name: for reports; a registered point's own.
  * @reserved: 0.
@@ -76,6 +82,8 @@ struct fault_attr {
 	int times;
 	int space;
 	unsigned long verbose;
+	unsigned int verbose_ratelimit_interval_ms;
+	unsigned int verbose_ratelimit_burst;
 	bool task_filter;
 	unsigned long stacktrace_depth;
 	unsigned long require_start;
@@ -84,16 +92,16 @@ struct fault_attr {
 	unsigned long reject_end;
 	unsigned long count;
 	const char *name;
-	unsigned long reserved[4];
+	unsigned long reserved[6];
 };
 
 /* The kernel's defaults (PAR-37). */
-#define FAULT_ATTR_INITIALIZER                                            \
-	{                                                                 \
-		0, 1, 1, 0, 2, false, 32, 0, 0, 0, 0, 0, (const char *)0, \
-		{                                                         \
-			0, 0, 0, 0                                        \
-		}                                                         \
+#define FAULT_ATTR_INITIALIZER                                                         \
+	{                                                                              \
+		0, 1, 1, 0, 2, 5000, 10, false, 32, 0, ~0UL, 0, 0, 0, (const char *)0, \
+		{                                                                      \
+			0, 0, 0, 0, 0, 0                                               \
+		}                                                                      \
 	}
 #define DECLARE_FAULT_ATTR(name) struct fault_attr name = FAULT_ATTR_INITIALIZER
 
@@ -166,6 +174,49 @@ void mempool_fault_set_nth_persistent(unsigned int n);
 unsigned int mempool_fault_hits(void);
 
 /**
+ * mempool_fault_set_quiet() - no reports of this thread's faults, whatever the points' verbose says.
+ * @on: mempool_fault_last() still tells of them.
+ *
+ * Extension.
+ *
+ * Context: any. Never sleeps.
+ */
+void mempool_fault_set_quiet(bool on);
+
+/**
+ * struct mempool_fault_hit - a fault that was injected.
+ * @size: set it to sizeof(struct mempool_fault_hit) before the call.
+ * @point: such as "failslab" or "fail_mempool_alloc@requests".
+ * @name: of the pool or cache that asked; "" for a point of one's own, and for pages.
+ * @asked: how much was asked for, in the point's unit.
+ * @seed: the seed of the draw.
+ * @count: the thread's decision at this point, from 1; 0: its nth decided.
+ * @depth: frames in @stack.
+ * @stack: return addresses, the innermost first.
+ */
+struct mempool_fault_hit {
+	size_t size;
+	char point[96];
+	char name[64];
+	size_t asked;
+	uint64_t seed;
+	unsigned int count;
+	unsigned int depth;
+	void *stack[16];
+};
+
+/**
+ * mempool_fault_last() - this thread's latest fault, reported or not.
+ * @hit: receives it.
+ *
+ * Extension.
+ *
+ * Context: any. Never sleeps.
+ * Return: 0; -ENOENT when this thread was given none since it last set its nth.
+ */
+int mempool_fault_last(struct mempool_fault_hit *hit);
+
+/**
  * mempool_fault_save() - from here on, nothing is injected in this thread.
  *
  * Scopes nest: each save has its restore. Extension.
@@ -210,7 +261,7 @@ int mempool_fault_apply(pid_t pid, const char *text, struct mempool_fault_error 
  * struct mempool_fault_point - a point, as it is set now.
  * @size: sizeof(struct mempool_fault_point), as the library knows it.
  * @name: such as "failslab" or "fail_mempool_alloc@requests".
- * @decisions: how often it was asked.
+ * @decisions: how often it was asked while it was set, or a thread's nth was.
  * @failures: how often it failed.
  *
  * The rest is as in struct fault_attr, and as the kernel's files of those names.
@@ -223,6 +274,8 @@ struct mempool_fault_point {
 	int times;
 	int space;
 	unsigned long verbose;
+	unsigned int verbose_ratelimit_interval_ms;
+	unsigned int verbose_ratelimit_burst;
 	unsigned long stacktrace_depth;
 	bool task_filter;
 	bool ignore_gfp_wait;

@@ -65,7 +65,7 @@ slab *new_slab(kmem_cache &cache, gfp_t gfp_mask)
 {
 	void *block = nullptr;
 	// Slabs are never zeroed: objects are, one by one, when that is asked for.
-	slab *s = pages_alloc_slab(cache.layout.order, gfp_mask & ~__GFP_ZERO, &block);
+	slab *s = pages_alloc_slab(cache.layout.order, gfp_mask & ~__GFP_ZERO, &block, cache.name);
 	if (s == nullptr)
 		return nullptr;
 	s->cache = &cache;
@@ -357,7 +357,7 @@ void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
 extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 {
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
-	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, 1, "kmem_cache_alloc")) [[unlikely]]
+	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, "kmem_cache_alloc")) [[unlikely]]
 		return nullptr;
 	void *object = s->sheaves.take();
 	if (object == nullptr) [[unlikely]] {
@@ -384,7 +384,7 @@ extern "C" void kmem_cache_free(struct kmem_cache *s, void *objp)
 extern "C" int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp_flags, size_t nr, void **p)
 {
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
-	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, nr, "kmem_cache_alloc_bulk")) [[unlikely]]
+	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, "kmem_cache_alloc_bulk")) [[unlikely]]
 		return 0;
 	if (nr > INT32_MAX) {
 		s->counters.add(kmem_cache::failures);

@@ -6,6 +6,7 @@
 #include "mempool/backing/headroom.hpp"
 #include "mempool/backing/kmalloc.hpp"
 #include "mempool/backing/pagemap.hpp"
+#include "mempool/backing/pages.hpp"
 #include "mempool/backing/reclaim.hpp"
 #include "mempool/backing/reclaimd.hpp"
 #include "mempool/slab.h"
@@ -83,6 +84,8 @@ extern "C" void *kvmalloc(size_t size, gfp_t flags)
 		if (memory != nullptr || size <= PAGE_SIZE)
 			return memory;
 	}
+	if (backing::page_fault_injected((size + PAGE_SIZE - 1) >> PAGE_SHIFT, flags, nullptr)) [[unlikely]]
+		return nullptr;
 	// Fresh mappings are zero, so __GFP_ZERO needs no work.
 	flags = current_gfp_context(flags); // PAR-34
 	const auto try_once = [&] { return backing::map_region(size, flags); };

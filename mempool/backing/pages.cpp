@@ -192,20 +192,9 @@ void *try_alloc(unsigned order, gfp_t gfp_mask, block_use use)
 	return nullptr;
 }
 
-/// Does it fail, by fail_page_alloc (PAR-38)?
-bool page_fault_injected(unsigned order, gfp_t gfp_mask)
+void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use, const char *cache_name)
 {
-	if (!watch::faults_armed()) [[likely]]
-		return false;
-	if (!watch::fault_hits(watch::fault_point::page_alloc, nullptr, size_t{1} << order, gfp_mask))
-		return false;
-	errno = ENOMEM;
-	return true;
-}
-
-void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
-{
-	if (page_fault_injected(order, gfp_mask)) [[unlikely]]
+	if (page_fault_injected(size_t{1} << order, gfp_mask, cache_name)) [[unlikely]]
 		return nullptr;
 	gfp_mask = current_gfp_context(gfp_mask); // PAR-34
 	const auto try_once = [&] { return try_alloc(order, gfp_mask, use); };
@@ -231,6 +220,15 @@ void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use)
 
 } // namespace
 
+bool page_fault_injected(size_t pages, gfp_t gfp_mask, const char *cache_name)
+{
+	if (!watch::faults_armed() || !watch::fault_hits(watch::fault_point::page_alloc, cache_name, pages, gfp_mask))
+		[[likely]]
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
 unsigned order_for(size_t bytes)
 {
 	if (bytes > block_bytes(max_order))
@@ -244,13 +242,13 @@ void *pages_alloc(unsigned order, gfp_t gfp_mask)
 	gfp_mask = watch::known_mask(gfp_mask, "pages");
 	if (watch::watching()) [[unlikely]]
 		watch::check_may_alloc(gfp_mask, "page allocation", "pages");
-	return alloc_block(order, gfp_mask, block_use::pages);
+	return alloc_block(order, gfp_mask, block_use::pages, nullptr);
 }
 
-slab *pages_alloc_slab(unsigned order, gfp_t gfp_mask, void **block)
+slab *pages_alloc_slab(unsigned order, gfp_t gfp_mask, void **block, const char *cache_name)
 {
 	MP_ASSERT(order >= min_slab_order && order <= max_order);
-	*block = alloc_block(order, gfp_mask, block_use::slab);
+	*block = alloc_block(order, gfp_mask, block_use::slab, cache_name);
 	if (*block == nullptr)
 		return nullptr;
 	chunk *c = chunk::of(*block);

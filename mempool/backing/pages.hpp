@@ -35,12 +35,16 @@ constexpr size_t block_bytes(unsigned order)
 /// The smallest order whose block has `bytes`; max_order + 1 when none has.
 unsigned order_for(size_t bytes);
 
+/// Shall so many pages not be had, by fail_page_alloc (PAR-38)? Then errno is
+/// ENOMEM. `cache_name`: of the cache that wants them; nullptr: none.
+bool page_fault_injected(size_t pages, gfp_t gfp_mask, const char *cache_name);
+
 /// A block for the caller; nullptr with errno ENOMEM. Sleeps only for
 /// __GFP_NOFAIL, which also wants __GFP_DIRECT_RECLAIM.
 void *pages_alloc(unsigned order, gfp_t gfp_mask);
 
 /// A block whose pages answer to `slab_at()`; its descriptor is zeroed.
-slab *pages_alloc_slab(unsigned order, gfp_t gfp_mask, void **block);
+slab *pages_alloc_slab(unsigned order, gfp_t gfp_mask, void **block, const char *cache_name);
 
 /// Gives a block back. It must be one, which block_at() tells.
 void pages_free(void *block, unsigned order);

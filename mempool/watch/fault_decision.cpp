@@ -3,6 +3,8 @@
 // fault_decision.cpp - see fault_decision.hpp.
 #include "mempool/watch/fault_decision.hpp"
 
+#include <bit>
+
 namespace mp::watch {
 namespace {
 
@@ -64,11 +66,10 @@ uint64_t fault_hash(std::string_view text)
 
 unsigned fault_percent(uint64_t seed, uint64_t point, uint64_t thread, uint32_t count)
 {
-	uint64_t x = mix(seed + 0x9e3779b97f4a7c15);
-	x = mix(x ^ point);
-	x = mix(x ^ thread);
-	x = mix(x ^ count);
-	return static_cast<unsigned>(x % 100);
+	// splitmix64, begun where seed, point and thread say, which are hashes already but for the seed.
+	constexpr uint64_t step = 0x9e3779b97f4a7c15;
+	const uint64_t begin = mix(seed + step) ^ point ^ std::rotl(thread, 32);
+	return static_cast<unsigned>(mix(begin + count * step) % 100);
 }
 
 bool fault_decide(const fault_rules &rules, fault_budget budget, fault_thread &thread, stack_filter stack,

@@ -10,6 +10,7 @@
 
 #include "reserve/base/stack_trace.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -39,63 +40,86 @@ bool stack_is_allowed(const void *arg)
 	return required && !rejected;
 }
 
-bool has_stack_filter(const stack_range &range)
+/// As the kernel's: without a depth nothing lies in a required range, unless that is everything.
+stack_filter filter_of(const stack_range &range)
 {
-	return range.depth > 0 && (range.require_end != 0 || range.reject_end != 0);
+	const bool all = range.require_start == 0 && range.require_end == UINT64_MAX;
+	if (all && ((range.reject_start == 0 && range.reject_end == 0) || range.depth == 0))
+		return {};
+	return {stack_is_allowed, &range};
 }
 
-/// One slot's decision; reported if it fails.
+/// A hit is told: to the thread itself, in a report, in a recording.
+void tell(const fault_told &what, const fault_settings &settings, uint64_t *rate, bool may_report)
+{
+	note_fault(what.point, what.name, what.size, what.seed, what.count);
+	if (may_report && !fault_thread_quiet())
+		report_fault(what, settings, rate);
+	if (trace::wanted<trace::event::fault_injected>())
+		trace::tell_text(trace::event::fault_injected, trace::nobody, 1, what.size, what.point.data());
+}
+
+/// One slot's decision; told if it fails.
 bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked &who)
 {
-	const fault_settings s = slot.settings();
 	fault_thread &thread = this_fault_thread();
-	const auto index = static_cast<size_t>(&slot - table.slots.data());
-	const stack_range range = {s.stacktrace_depth, s.require_start, s.require_end, s.reject_start, s.reject_end};
-	const stack_filter filter = has_stack_filter(range) ? stack_filter{stack_is_allowed, &range} : stack_filter{};
 	const bool by_nth = thread.nth != 0;
-	const fault_draw draw = {static_cast<int64_t>(size), table.seed.load(relaxed), fault_hash(slot.text()),
+	if (!by_nth && slot.probability.load(relaxed) == 0) [[likely]] // (2) of PAR-36, before all else costs time
+		return false;
+	const stack_range range = {slot.stacktrace_depth.load(relaxed), slot.require_start.load(relaxed),
+				   slot.require_end.load(relaxed), slot.reject_start.load(relaxed),
+				   slot.reject_end.load(relaxed)};
+	const auto index = static_cast<size_t>(&slot - table.slots.data());
+	const fault_draw draw = {static_cast<int64_t>(size), table.seed.load(relaxed), slot.hash,
 				 &fault_count_of(index)};
+	const fault_rules rules = {std::min<uint64_t>(slot.probability.load(relaxed), 100), slot.interval.load(relaxed),
+				   (slot.flags.load(relaxed) & fault_task_filter) != 0};
 
 	slot.decisions.fetch_add(1, relaxed);
-	if (!fault_decide({s.probability, s.interval, (s.flags & fault_task_filter) != 0}, {slot.times, slot.space},
-			  thread, filter, draw))
+	if (!fault_decide(rules, {slot.times, slot.space}, thread, filter_of(range), draw)) [[likely]]
 		return false;
 	slot.failures.fetch_add(1, relaxed);
-	report_fault({slot.text(), who.name, size, draw.seed, by_nth ? 0 : *draw.count, by_nth}, s.verbose,
-		     who.may_report);
-	if (trace::wanted<trace::event::fault_injected>())
-		trace::tell_text(trace::event::fault_injected, trace::nobody, 1, size, slot.name);
+	tell({slot.text(), who.name, size, draw.seed, by_nth ? 0 : *draw.count}, slot.settings(), slot.rate,
+	     who.may_report);
 	return true;
 }
 
 /// What the kernel looks at before its attributes: masks, orders, caches.
-bool concerns(fault_point point, const fault_settings &s, size_t size, gfp_t mask, bool cache_marked)
+bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask, bool cache_marked)
 {
-	switch (point) {
-	case fault_point::slab:
-		if ((mask & __GFP_NOFAIL) != 0)
-			return false;
-		if ((s.flags & fault_cache_filter) != 0 && !cache_marked)
-			return false;
-		return (s.flags & fault_ignore_gfp_wait) == 0 || (mask & __GFP_DIRECT_RECLAIM) == 0;
-	case fault_point::page_alloc:
-		if ((mask & __GFP_NOFAIL) != 0 || size < size_t{1} << (s.min_order < 32 ? s.min_order : 31))
-			return false;
-		return (s.flags & fault_ignore_gfp_wait) == 0 || (mask & __GFP_DIRECT_RECLAIM) == 0;
-	default:
+	if (point != fault_point::slab && point != fault_point::page_alloc)
 		return true;
-	}
+	const uint32_t flags = slot.flags.load(relaxed);
+	if ((mask & __GFP_NOFAIL) != 0)
+		return false;
+	if ((flags & fault_ignore_gfp_wait) != 0 && (mask & __GFP_DIRECT_RECLAIM) != 0)
+		return false;
+	if (point == fault_point::slab)
+		return (flags & fault_cache_filter) == 0 || cache_marked;
+	return size >= size_t{1} << std::min(slot.min_order.load(relaxed), 31U);
 }
 
-/// Is this the slot of the point for the pool or cache of this name?
-bool is_for(std::string_view slot, std::string_view point, std::string_view name)
+/// The name behind the '@' of such a slot.
+std::string_view name_in(const fault_slot &slot)
 {
-	if (slot.size() != point.size() + 1 + name.size() || slot.substr(0, point.size()) != point)
-		return false;
-	slot.remove_prefix(point.size());
-	const bool for_one = slot[0] == '@';
-	slot.remove_prefix(1);
-	return for_one && slot == name;
+	std::string_view text = slot.text();
+	text.remove_prefix(std::min(text.find('@'), text.size() - 1) + 1);
+	return text;
+}
+
+/// The decisions of those slots that stand for the point for this pool or cache alone.
+bool decide_for_one(fault_table &table, fault_point point, const fault_asked &who, size_t size, gfp_t mask,
+		    bool cache_marked)
+{
+	const uint32_t number = static_cast<uint32_t>(point) + 1;
+	for (unsigned i = static_cast<unsigned>(fault_point::count); i < table.count(); i++) {
+		fault_slot &slot = table.slots[i];
+		if (slot.stands_for == number && slot.probability.load(relaxed) != 0 && slot.is_ready() &&
+		    name_in(slot) == who.name && concerns(point, slot, size, mask, cache_marked) &&
+		    decide(table, slot, size, who))
+			return true;
+	}
+	return false;
 }
 
 } // namespace
@@ -116,16 +140,11 @@ bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bo
 	const bool by_nth = this_fault_thread().nth != 0;
 	if (by_nth && (point == fault_point::mempool_free_delay || point == fault_point::mempool_drain))
 		return false;
-	if (concerns(point, global.settings(), size, mask, cache_marked) && decide(table, global, size, who))
+	if (concerns(point, global, size, mask, cache_marked) && decide(table, global, size, who))
 		return true;
-	if (by_nth || name == nullptr || !fault_names_used())
+	if (by_nth || *who.name == 0 || !fault_names_used())
 		return false;
-	const std::string_view point_name = global.text();
-	for (fault_slot &slot : table.slots)
-		if (slot.is_ready() && is_for(slot.text(), point_name, name) &&
-		    concerns(point, slot.settings(), size, mask, cache_marked) && decide(table, slot, size, who))
-			return true;
-	return false;
+	return decide_for_one(table, point, who, size, mask, cache_marked);
 }
 
 } // namespace mp::watch
@@ -140,7 +159,6 @@ bool decide_unregistered(fault_attr &attr, ssize_t size, int flags)
 {
 	const stack_range range = {static_cast<unsigned>(attr.stacktrace_depth < 32 ? attr.stacktrace_depth : 32),
 				   attr.require_start, attr.require_end, attr.reject_start, attr.reject_end};
-	const stack_filter filter = has_stack_filter(range) ? stack_filter{stack_is_allowed, &range} : stack_filter{};
 	fault_thread &thread = this_fault_thread();
 	const bool by_nth = thread.nth != 0;
 	std::atomic<int32_t> times{std::atomic_ref(attr.times).load(relaxed)};
@@ -148,18 +166,27 @@ bool decide_unregistered(fault_attr &attr, ssize_t size, int flags)
 	const int32_t times_before = times.load(relaxed);
 	const int32_t space_before = space.load(relaxed);
 	auto count = static_cast<uint32_t>(std::atomic_ref(attr.count).load(relaxed));
+	fault_settings s;
 	const std::string_view name = attr.name != nullptr ? attr.name : "";
 	const fault_draw draw = {size, fault_table_live().seed.load(relaxed), fault_hash(name), &count};
-	const bool fails =
-		fault_decide({attr.probability, attr.interval, attr.task_filter}, {times, space}, thread, filter, draw);
+	const bool fails = fault_decide({attr.probability, attr.interval, attr.task_filter}, {times, space}, thread,
+					filter_of(range), draw);
 	std::atomic_ref(attr.count).store(count, relaxed);
 	std::atomic_ref(attr.times).fetch_sub(times_before - times.load(relaxed), relaxed);
 	std::atomic_ref(attr.space).fetch_sub(space_before - space.load(relaxed), relaxed);
-	if (fails)
-		report_fault({name.empty() ? "a point without a name" : name, "", static_cast<size_t>(size), draw.seed,
-			      by_nth ? 0 : count, by_nth},
-			     static_cast<unsigned>(attr.verbose), (flags & FAULT_NOWARN) == 0);
-	return fails;
+	if (!fails)
+		return false;
+	s.probability = attr.probability;
+	s.interval = attr.interval;
+	s.times = times.load(relaxed);
+	s.space = space.load(relaxed);
+	s.verbose = static_cast<uint32_t>(attr.verbose);
+	s.ratelimit_interval_ms = attr.verbose_ratelimit_interval_ms;
+	s.ratelimit_burst = attr.verbose_ratelimit_burst;
+	tell({name.empty() ? "a point without a name" : name, "", static_cast<size_t>(size), draw.seed,
+	      by_nth ? 0 : count},
+	     s, &attr.reserved[1], (flags & FAULT_NOWARN) == 0);
+	return true;
 }
 
 } // namespace
@@ -189,13 +216,16 @@ extern "C" int mempool_fault_register(struct fault_attr *attr, const char *name)
 	fault_slot *slot = table.claim(name);
 	if (slot == nullptr)
 		return -ENOSPC;
-	if (!set_before) {
+	// After a mempool_fault_unregister() the name is as new.
+	if (!set_before || (slot->flags.load(relaxed) & fault_left) != 0) {
 		fault_settings s;
 		s.probability = attr->probability;
 		s.interval = attr->interval;
 		s.times = attr->times;
 		s.space = attr->space;
 		s.verbose = static_cast<uint32_t>(attr->verbose);
+		s.ratelimit_interval_ms = attr->verbose_ratelimit_interval_ms;
+		s.ratelimit_burst = attr->verbose_ratelimit_burst;
 		s.stacktrace_depth = static_cast<uint32_t>(attr->stacktrace_depth);
 		s.flags = attr->task_filter ? fault_task_filter : 0U;
 		s.require_start = attr->require_start;
@@ -213,8 +243,11 @@ extern "C" int mempool_fault_register(struct fault_attr *attr, const char *name)
 extern "C" void mempool_fault_unregister(struct fault_attr *attr)
 {
 	// The slot stays for the next of this name: others may be in its decision.
-	if (fault_slot *slot = registered_slot(*attr))
+	if (fault_slot *slot = registered_slot(*attr)) {
 		slot->probability.store(0, relaxed);
+		slot->flags.fetch_or(fault_left, relaxed);
+		fault_table_changed();
+	}
 	attr->reserved[0] = 0;
 	attr->name = nullptr;
 }

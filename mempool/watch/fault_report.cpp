@@ -13,44 +13,51 @@
 namespace mp::watch {
 namespace {
 
-// The kernel's default: a burst of 10 in an interval of 5 s.
-constexpr uint64_t interval_ns = 5 * base::ns_per_s;
-constexpr unsigned burst = 10;
+constexpr auto relaxed = std::memory_order_relaxed;
+enum rate_word { began_ns, given, suppressed };
 
-constinit std::atomic<uint64_t> began_ns{0};
-constinit std::atomic<unsigned> given{0};
-constinit std::atomic<unsigned> suppressed{0};
-
-bool may_say_more()
+std::atomic_ref<uint64_t> word_of(uint64_t *rate, rate_word which)
 {
-	const uint64_t now_ns = base::now_ns();
-	uint64_t began = began_ns.load(std::memory_order_relaxed);
-	if (began == 0 || now_ns - began > interval_ns)
-		if (began_ns.compare_exchange_strong(began, now_ns, std::memory_order_relaxed))
-			given.store(0, std::memory_order_relaxed);
-	if (given.fetch_add(1, std::memory_order_relaxed) < burst)
+	return std::atomic_ref<uint64_t>(rate[which]);
+}
+
+/// As the kernel's: a burst in an interval, which begins with the first report.
+bool may_say_more(const fault_settings &settings, uint64_t *rate)
+{
+	if (settings.ratelimit_interval_ms == 0)
 		return true;
-	suppressed.fetch_add(1, std::memory_order_relaxed);
+	const uint64_t interval_ns = settings.ratelimit_interval_ms * (base::ns_per_s / 1000);
+	const uint64_t now_ns = base::now_ns();
+	uint64_t began = word_of(rate, began_ns).load(relaxed);
+	if ((began == 0 || now_ns - began > interval_ns) &&
+	    word_of(rate, began_ns).compare_exchange_strong(began, now_ns, relaxed))
+		word_of(rate, given).store(0, relaxed);
+	if (word_of(rate, given).fetch_add(1, relaxed) < settings.ratelimit_burst)
+		return true;
+	word_of(rate, suppressed).fetch_add(1, relaxed);
 	return false;
 }
 
 } // namespace
 
-void report_fault(const fault_told &what, unsigned verbose, bool may_report)
+void report_fault(const fault_told &what, const fault_settings &settings, uint64_t *rate)
 {
-	if (verbose == 0 || !may_report || !may_say_more())
+	if (settings.verbose == 0 || !may_say_more(settings, rate))
 		return;
+	const auto seed = static_cast<unsigned long long>(what.seed);
 	base::report r(base::severity::note);
 	r.line("a fault is injected: %.*s%s%s%s, size %zu", static_cast<int>(what.point.size()), what.point.data(),
 	       *what.name != 0 ? " of '" : "", what.name, *what.name != 0 ? "'" : "", what.size);
-	if (what.by_nth)
-		r.line("the thread's nth, in thread '%s'", fault_thread_name());
+	if (what.count == 0)
+		r.line("the thread's nth, seed %#llx, thread '%s'", seed, fault_thread_name());
 	else
-		r.line("seed %#llx, thread '%s', its decision %u here", static_cast<unsigned long long>(what.seed),
-		       fault_thread_name(), what.count);
-	if (const unsigned n = suppressed.exchange(0, std::memory_order_relaxed))
-		r.line("%u such reports before it were suppressed", n);
-	if (verbose > 1)
+		r.line("seed %#llx, thread '%s', its decision %u here", seed, fault_thread_name(), what.count);
+	r.line("interval %llu, probability %llu, space %d, times %d",
+	       static_cast<unsigned long long>(settings.interval),
+	       static_cast<unsigned long long>(settings.probability), settings.space, settings.times);
+	if (const uint64_t n = word_of(rate, suppressed).exchange(0, relaxed))
+		r.line("%llu such reports before it were suppressed", static_cast<unsigned long long>(n));
+	if (settings.verbose > 1)
 		r.emit();
 	else
 		r.emit_without_stack();

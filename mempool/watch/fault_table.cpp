@@ -4,6 +4,7 @@
 #include "mempool/watch/fault_table.hpp"
 
 #include "mempool/watch/debug.hpp"
+#include "mempool/watch/fault_decision.hpp"
 #include "mempool/watch/fault_point.hpp"
 #include "mempool/watch/fault_thread.hpp"
 
@@ -47,11 +48,13 @@ bool anything_armed()
 {
 	bool armed = published.load(std::memory_order_relaxed) || fault_threads_count();
 	bool names = published.load(std::memory_order_relaxed);
-	for (const fault_slot &slot : fault_table_live().slots) {
+	const fault_table &table = fault_table_live();
+	for (unsigned i = 0; i < table.count(); i++) {
+		const fault_slot &slot = table.slots[i];
 		if (!slot.is_ready())
 			continue;
 		armed = armed || slot.probability.load(std::memory_order_relaxed) != 0;
-		names = names || slot.text().find('@') != std::string_view::npos;
+		names = names || slot.stands_for != 0;
 	}
 	names_used.store(names, std::memory_order_relaxed);
 	return armed;
@@ -76,6 +79,8 @@ fault_settings fault_slot::settings() const
 	s.stacktrace_depth = std::min(stacktrace_depth.load(relaxed), 32U);
 	s.flags = flags.load(relaxed);
 	s.min_order = min_order.load(relaxed);
+	s.ratelimit_interval_ms = ratelimit_interval_ms.load(relaxed);
+	s.ratelimit_burst = ratelimit_burst.load(relaxed);
 	s.require_start = require_start.load(relaxed);
 	s.require_end = require_end.load(relaxed);
 	s.reject_start = reject_start.load(relaxed);
@@ -93,6 +98,8 @@ void fault_slot::set(const fault_settings &to)
 	stacktrace_depth.store(to.stacktrace_depth, relaxed);
 	flags.store(to.flags, relaxed);
 	min_order.store(to.min_order, relaxed);
+	ratelimit_interval_ms.store(to.ratelimit_interval_ms, relaxed);
+	ratelimit_burst.store(to.ratelimit_burst, relaxed);
 	require_start.store(to.require_start, relaxed);
 	require_end.store(to.require_end, relaxed);
 	reject_start.store(to.reject_start, relaxed);
@@ -100,11 +107,24 @@ void fault_slot::set(const fault_settings &to)
 	probability.store(to.probability, relaxed); // last: nothing fails by half a setting
 }
 
+unsigned fault_table::count() const
+{
+	return std::min(used.load(std::memory_order_relaxed), fault_slots);
+}
+
 fault_slot *fault_table::find(std::string_view name)
 {
-	const auto slot = std::find_if(slots.begin(), slots.end(),
-				       [&](const fault_slot &s) { return s.is_ready() && s.text() == name; });
-	return slot != slots.end() ? &*slot : nullptr;
+	const auto end = slots.begin() + count();
+	const auto slot =
+		std::find_if(slots.begin(), end, [&](const fault_slot &s) { return s.is_ready() && s.text() == name; });
+	return slot != end ? &*slot : nullptr;
+}
+
+unsigned fault_table::room() const
+{
+	return static_cast<unsigned>(std::count_if(slots.begin(), slots.end(), [](const fault_slot &s) {
+		return s.state.load(std::memory_order_relaxed) == fault_slot::unused;
+	}));
 }
 
 fault_slot *fault_table::claim(std::string_view name)
@@ -113,13 +133,20 @@ fault_slot *fault_table::claim(std::string_view name)
 		return nullptr;
 	if (fault_slot *known = find(name))
 		return known;
-	for (fault_slot &slot : slots) {
+	for (unsigned i = 0; i < fault_slots; i++) {
+		fault_slot &slot = slots[i];
 		uint32_t none = fault_slot::unused;
 		if (!slot.state.compare_exchange_strong(none, fault_slot::claimed, std::memory_order_relaxed))
 			continue;
 		memcpy(slot.name, name.data(), name.size());
 		slot.name[name.size()] = 0;
+		slot.hash = fault_hash(name);
+		const size_t mark = name.find('@');
+		const fault_slot *of = mark != std::string_view::npos ? find({name.data(), mark}) : nullptr;
+		slot.stands_for = of != nullptr ? static_cast<uint32_t>(of - slots.data()) + 1 : 0;
 		slot.set({});
+		uint32_t seen = used.load(std::memory_order_relaxed);
+		while (seen <= i && !used.compare_exchange_weak(seen, i + 1, std::memory_order_relaxed)) {}
 		// release: pairs with the acquire in is_ready(), ORD-40
 		slot.state.store(fault_slot::ready, std::memory_order_release);
 		return &slot;
@@ -172,7 +199,8 @@ fault_slot *registered_slot(const fault_attr &attr)
 
 int each_point(fault_table &table, int (*visit)(const mempool_fault_point *point, void *arg), void *arg)
 {
-	for (const fault_slot &slot : table.slots) {
+	for (unsigned i = 0; i < table.count(); i++) {
+		const fault_slot &slot = table.slots[i];
 		if (!slot.is_ready())
 			continue;
 		const fault_settings s = slot.settings();
@@ -185,6 +213,8 @@ int each_point(fault_table &table, int (*visit)(const mempool_fault_point *point
 		p.times = s.times;
 		p.space = s.space;
 		p.verbose = s.verbose;
+		p.verbose_ratelimit_interval_ms = s.ratelimit_interval_ms;
+		p.verbose_ratelimit_burst = s.ratelimit_burst;
 		p.stacktrace_depth = s.stacktrace_depth;
 		p.task_filter = (s.flags & fault_task_filter) != 0;
 		p.ignore_gfp_wait = (s.flags & fault_ignore_gfp_wait) != 0;

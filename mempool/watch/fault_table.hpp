@@ -21,13 +21,15 @@ namespace mp::watch {
 
 inline constexpr unsigned fault_slots = 128;
 inline constexpr unsigned fault_name_bytes = sizeof(mempool_fault_point::name);
-inline constexpr uint32_t fault_table_version = 1;
+inline constexpr unsigned fault_rate_words = 3;
+inline constexpr uint32_t fault_table_version = 2;
 
 /// Bits of fault_slot::flags.
 enum fault_flag : uint32_t {
 	fault_task_filter = 1,
 	fault_ignore_gfp_wait = 2,
 	fault_cache_filter = 4,
+	fault_left = 8, // its point was unregistered: the next of this name begins anew
 };
 
 /// What a point's attributes are, of which each has its word in a slot.
@@ -40,18 +42,21 @@ struct fault_settings {
 	uint32_t stacktrace_depth = 32;
 	uint32_t flags = fault_ignore_gfp_wait;
 	uint32_t min_order = 1;
+	uint32_t ratelimit_interval_ms = 5000; // 0: no limit
+	uint32_t ratelimit_burst = 10;
 	uint64_t require_start = 0;
-	uint64_t require_end = 0; // 0: no frame is required
+	uint64_t require_end = UINT64_MAX; // with 0: no frame is required
 	uint64_t reject_start = 0;
-	uint64_t reject_end = 0; // 0: none is rejected
+	uint64_t reject_end = 0; // with 0: none is rejected
 };
 
 struct fault_slot {
 	enum : uint32_t { unused, claimed, ready };
 
 	std::atomic<uint32_t> state;
-	std::atomic<uint32_t> reserved;
+	uint32_t stands_for; // point@NAME: the number of the point in `slots`, plus 1; else 0
 	char name[fault_name_bytes];
+	uint64_t hash; // of the name
 	std::atomic<uint64_t> probability;
 	std::atomic<uint64_t> interval;
 	std::atomic<int32_t> times;
@@ -60,12 +65,15 @@ struct fault_slot {
 	std::atomic<uint32_t> stacktrace_depth;
 	std::atomic<uint32_t> flags;
 	std::atomic<uint32_t> min_order;
+	std::atomic<uint32_t> ratelimit_interval_ms;
+	std::atomic<uint32_t> ratelimit_burst;
 	std::atomic<uint64_t> require_start;
 	std::atomic<uint64_t> require_end;
 	std::atomic<uint64_t> reject_start;
 	std::atomic<uint64_t> reject_end;
-	std::atomic<uint64_t> decisions; // how often it was asked
+	std::atomic<uint64_t> decisions; // how often it was asked while it was set
 	std::atomic<uint64_t> failures;
+	uint64_t rate[fault_rate_words]; // fault_report.hpp
 
 	bool is_ready() const
 	{
@@ -80,11 +88,17 @@ struct fault_slot {
 struct fault_table {
 	uint32_t version;
 	uint32_t bytes;
+	std::atomic<uint32_t> used; // slots, from the first on, that may be in use
+	uint32_t reserved;
 	std::atomic<uint64_t> seed;
 	std::array<fault_slot, fault_slots> slots;
 
+	/// How many slots there are to look at.
+	unsigned count() const;
 	/// The slot of this name; nullptr when there is none.
 	fault_slot *find(std::string_view name);
+	/// How many further names there is room for.
+	unsigned room() const;
 	/// The slot of this name, which is made if need be, with the defaults; nullptr
 	/// when there is no room, or the name is empty or too long.
 	fault_slot *claim(std::string_view name);

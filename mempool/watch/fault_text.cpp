@@ -5,6 +5,7 @@
 // A text is read twice: the first time nothing is changed, and what is wrong
 // ends it there; the second time all is set.
 #include "mempool/watch/debug.hpp"
+#include "mempool/watch/fault_decision.hpp"
 #include "mempool/watch/fault_point.hpp"
 #include "mempool/watch/fault_report.hpp"
 #include "mempool/watch/fault_table.hpp"
@@ -55,6 +56,8 @@ constexpr attribute attributes[] = {
 	{"times", INT32_MAX, true, set_word<&fault_slot::times>},
 	{"space", INT32_MAX, false, set_word<&fault_slot::space>},
 	{"verbose", 2, false, set_word<&fault_slot::verbose>},
+	{"verbose_ratelimit_interval_ms", UINT32_MAX, false, set_word<&fault_slot::ratelimit_interval_ms>},
+	{"verbose_ratelimit_burst", UINT32_MAX, false, set_word<&fault_slot::ratelimit_burst>},
 	{"task-filter", yes_or_no, false, set_flag<fault_task_filter>},
 	{"stacktrace-depth", 32, false, set_word<&fault_slot::stacktrace_depth>},
 	{"require-start", any, false, set_word<&fault_slot::require_start>},
@@ -125,9 +128,9 @@ class reader {
 	{
 		const char *start = at_;
 		const bool later = take('+'); // a point that the program registers when it comes so far
-		const char *name = at_;
-		at_ += strcspn(at_, "=:. \t\n;,");
-		const std::string_view word(name, static_cast<size_t>(at_ - name));
+		std::string_view word;
+		if (!name_of_point(word))
+			return false;
 		if (!later && word == "off")
 			return switch_off();
 		if (!later && word == "seed")
@@ -153,6 +156,45 @@ class reader {
 			return wrong(at_, "a point's name is followed by '=' and four numbers, or by ':' or '.' and "
 					  "attribute=value");
 		}
+	}
+
+	/// A point's name; in point@"NAME" the quotation marks do not belong to it.
+	bool name_of_point(std::string_view &name)
+	{
+		const char *start = at_;
+		at_ += strcspn(at_, "=:. \t\n;,\"");
+		name = {start, static_cast<size_t>(at_ - start)};
+		if (*at_ != '"')
+			return true;
+		if (at_ == start || at_[-1] != '@')
+			return wrong(at_, "a '\"' stands right behind an '@', or nowhere");
+		const char *inner = at_ + 1;
+		const char *end = strchr(inner, '"');
+		if (end == nullptr)
+			return wrong(at_, "the name has no '\"' at its end");
+		const auto inner_bytes = static_cast<size_t>(end - inner);
+		at_ = end + 1;
+		if (name.size() + inner_bytes >= sizeof(unquoted_))
+			return wrong(start, "the name is too long: 95 bytes at most");
+		memcpy(unquoted_, start, name.size());
+		memcpy(unquoted_ + name.size(), inner, inner_bytes);
+		name = {unquoted_, name.size() + inner_bytes};
+		return true;
+	}
+
+	/// Counts the names that there is no slot for yet, each once.
+	bool has_room_for(std::string_view name)
+	{
+		if (table_.find(name) != nullptr)
+			return true;
+		const uint64_t hash = fault_hash(name);
+		const auto end = new_names_ + new_names_count_;
+		if (std::find(new_names_, end, hash) != end)
+			return true;
+		if (new_names_count_ == table_.room())
+			return false;
+		new_names_[new_names_count_++] = hash;
+		return true;
 	}
 
 	bool switch_off()
@@ -186,15 +228,17 @@ class reader {
 		const std::string_view point =
 			mark == std::string_view::npos ? name : std::string_view(name.data(), mark);
 		if (mark != std::string_view::npos && mark + 1 == name.size())
-			return wrong(name.data() + mark, "after '@' comes the name of a pool or cache");
+			return wrong(start + (later ? 1 : 0) + mark, "after '@' comes the name of a pool or cache");
 		if (!later && table_.find(point) == nullptr)
 			return wrong(start,
 				     "there is no such point; one that is registered later is written with a '+' "
 				     "before it");
-		if (apply_)
-			slot = table_.claim(name);
-		if (apply_ && slot == nullptr)
+		if (!apply_)
+			return has_room_for(name) || wrong(start, "there is no room for another point");
+		slot = table_.claim(name);
+		if (slot == nullptr) // another thread's setting took the last slots meanwhile
 			return wrong(start, "there is no room for another point");
+		slot->flags.fetch_and(~fault_left, std::memory_order_relaxed); // what comes next wins over its point
 		return true;
 	}
 
@@ -260,6 +304,9 @@ class reader {
 	const char *at_;
 	mempool_fault_error &error_;
 	bool apply_;
+	char unquoted_[fault_name_bytes];
+	uint64_t new_names_[fault_slots];
+	unsigned new_names_count_ = 0;
 };
 
 /// A count that nobody knows before: reports say it, so that it can be given again.

@@ -8,7 +8,9 @@
 #include "mempool/watch/fault_table.hpp"
 
 #include "reserve/base/fence.hpp"
+#include "reserve/base/stack_trace.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -23,6 +25,8 @@ constexpr size_t thread_name_bytes = 32;
 struct state {
 	fault_thread thread;
 	unsigned scope_depth;
+	bool quiet;
+	mempool_fault_hit last;       // depth 0 and no point: none
 	char name[thread_name_bytes]; // "": not found out yet
 	uint32_t counts[fault_slots];
 };
@@ -32,7 +36,8 @@ constinit std::atomic<unsigned> unnamed{0};
 constinit std::atomic<int> counting{0}; // threads whose nth is set
 
 /// The name that pthread_setname_np() gave it, unless it is what it inherited;
-/// else "main", or a number in the order in which threads first come here.
+/// else "main", or what it began with. A number in the order in which threads
+/// come here, which scheduling decides, is only for where that is not found out.
 void find_name()
 {
 	char own[16] = {};
@@ -41,7 +46,7 @@ void find_name()
 		memcpy(mine.name, own, sizeof(own));
 	else if (gettid() == getpid())
 		memcpy(mine.name, "main", sizeof("main"));
-	else
+	else if (!base::thread_origin(mine.name, sizeof(mine.name)))
 		snprintf(mine.name, sizeof(mine.name), "thread-%u",
 			 unnamed.fetch_add(1, std::memory_order_relaxed) + 1);
 }
@@ -52,6 +57,7 @@ void set_nth(unsigned n, bool persistent)
 	mine.thread.nth = n;
 	mine.thread.nth_persistent = persistent && n != 0;
 	mine.thread.hits = 0;
+	mine.last.point[0] = 0;
 	if (before != (n != 0)) {
 		counting.fetch_add(n != 0 ? 1 : -1, std::memory_order_relaxed);
 		base::fence(std::memory_order_seq_cst); // between the change and the look, ORD-42
@@ -74,6 +80,28 @@ const char *fault_thread_name()
 {
 	static_cast<void>(this_fault_thread());
 	return mine.name;
+}
+
+bool fault_thread_quiet()
+{
+	return mine.quiet;
+}
+
+void note_fault(std::string_view point, const char *name, size_t size, uint64_t seed, uint32_t count)
+{
+	mempool_fault_hit &hit = mine.last;
+	hit.size = sizeof(hit);
+	memset(hit.point, 0, sizeof(hit.point));
+	memcpy(hit.point, point.data(), std::min(point.size(), sizeof(hit.point) - 1));
+	snprintf(hit.name, sizeof(hit.name), "%s", name);
+	hit.asked = size;
+	hit.seed = seed;
+	hit.count = count;
+	hit.depth = 0;
+	base::walk_stack(static_cast<unsigned>(std::size(hit.stack)), [&hit](uintptr_t pc) {
+		hit.stack[hit.depth++] = reinterpret_cast<void *>(pc);
+		return true;
+	});
 }
 
 uint32_t &fault_count_of(size_t slot)
@@ -115,6 +143,20 @@ extern "C" unsigned int mempool_fault_get_nth()
 extern "C" unsigned int mempool_fault_hits()
 {
 	return mine.thread.hits;
+}
+
+extern "C" void mempool_fault_set_quiet(bool on)
+{
+	mine.quiet = on;
+}
+
+extern "C" int mempool_fault_last(struct mempool_fault_hit *hit)
+{
+	if (mine.last.point[0] == 0)
+		return -ENOENT;
+	const size_t bytes = std::min(hit->size, sizeof(*hit));
+	memcpy(static_cast<void *>(hit), &mine.last, bytes);
+	return 0;
 }
 
 extern "C" unsigned int mempool_fault_save()

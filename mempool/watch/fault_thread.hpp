@@ -10,6 +10,8 @@
 #include "mempool/watch/fault_decision.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 namespace mp::watch {
 
@@ -21,6 +23,12 @@ uint32_t &fault_count_of(size_t slot);
 
 /// What this thread is called in reports.
 const char *fault_thread_name();
+
+/// Does it want no reports?
+bool fault_thread_quiet();
+
+/// Keeps what mempool_fault_last() tells, with the caller's stack.
+void note_fault(std::string_view point, const char *name, size_t size, uint64_t seed, uint32_t count);
 
 /// Has any thread set its nth?
 bool fault_threads_count();

@@ -3,6 +3,12 @@
 // stack_trace.cpp - see stack_trace.hpp.
 #include "reserve/base/stack_trace.hpp"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <dlfcn.h>
+#include <initializer_list>
+#include <link.h>
 #include <unwind.h>
 
 namespace mp::base {
@@ -61,7 +67,69 @@ _Unwind_Reason_Code look_for_signal_frame(_Unwind_Context *context, void *arg)
 	return s->found || --s->frames_left == 0 ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
+/// The object file that code lies in: where it begins, and its name without folders.
+struct object_file {
+	uintptr_t start = 0;
+	const char *name = nullptr; // nullptr: it is not known
+};
+
+object_file object_of(uintptr_t pc)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
+	// Of what finds objects this alone takes no lock.
+	dl_find_object found;
+	if (_dl_find_object(reinterpret_cast<void *>(pc), &found) != 0)
+		return {};
+	const char *path = found.dlfo_link_map->l_name;
+	if (*path == 0)
+		path = program_invocation_short_name;
+	const char *slash = strrchr(path, '/');
+	return {found.dlfo_link_map->l_addr, slash != nullptr ? slash + 1 : path};
+#else
+	static_cast<void>(pc);
+	return {};
+#endif
+}
+
+/// Does it start other people's threads?
+bool is_runtime(const char *name)
+{
+	for (const char *known :
+	     {"libc.so", "libc-", "libpthread", "ld-linux", "libstdc++", "libc++", "libtsan", "libasan", "libubsan"})
+		if (strncmp(name, known, strlen(known)) == 0)
+			return true;
+	return false;
+}
+
+struct origin {
+	object_file object;
+	uintptr_t function;
+};
+
+_Unwind_Reason_Code look_for_origin(_Unwind_Context *context, void *arg)
+{
+	const uintptr_t function = _Unwind_GetRegionStart(context);
+	const object_file object = function != 0 ? object_of(function) : object_file{};
+	if (object.name != nullptr && !is_runtime(object.name))
+		*static_cast<origin *>(arg) = {object, function};
+	return _URC_NO_REASON;
+}
+
 } // namespace
+
+bool thread_origin(char *text, size_t bytes)
+{
+	origin outermost = {};
+	_Unwind_Backtrace(look_for_origin, &outermost);
+	if (outermost.object.name == nullptr)
+		return false;
+	// The name is cut rather than the number.
+	char offset[24];
+	const int digits = snprintf(offset, sizeof(offset), "+%#zx",
+				    static_cast<size_t>(outermost.function - outermost.object.start));
+	snprintf(text, bytes, "%.*s%s", static_cast<int>(bytes) - 1 - digits, outermost.object.name, offset);
+	return true;
+}
 
 __attribute__((noinline)) stack_trace stack_trace::here(unsigned skip)
 {

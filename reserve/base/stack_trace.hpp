@@ -6,6 +6,7 @@
 // a lock and allocates nothing, so it may be used in a signal handler.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mp::base {
@@ -29,6 +30,11 @@ template <class Visit> void walk_stack(unsigned depth, Visit visit)
 	walk_stack_with(
 		depth, [](uintptr_t pc, void *arg) { return (*static_cast<Visit *>(arg))(pc); }, &visit);
 }
+
+/// What this thread began with, the same in each run of a program: the outermost
+/// function that is neither the C library's nor a C++ library's, as
+/// "object+0x12e0", cut off where `bytes` end. False where that is not known.
+bool thread_origin(char *text, size_t bytes);
 
 /// Does a signal handler run in this thread now? Walks the whole stack: about a
 /// microsecond, so it is for slow paths only.

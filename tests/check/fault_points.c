@@ -160,6 +160,10 @@ START_TEST(par_38_failslab)
 	kmem_cache_free(plain, o);
 	ck_assert_int_eq(fault_point("failslab").space, 1);
 	ck_assert_ptr_null(kmem_cache_alloc(plain, GFP_KERNEL));
+	fault_set("failslab:space=100"); /* a bulk asks once, by one object */
+	ck_assert_int_eq(kmem_cache_alloc_bulk(plain, GFP_KERNEL, 3, run), 3);
+	ck_assert_int_eq(fault_point("failslab").space, 36);
+	kmem_cache_free_bulk(plain, 3, run);
 	fault_set("off");
 	ck_assert_ptr_nonnull(o = kmem_cache_alloc(plain, GFP_NOWAIT));
 	kmem_cache_free(plain, o);
@@ -181,7 +185,33 @@ START_TEST(par_38_fail_page_alloc)
 	fault_set("fail_page_alloc:min-order=0,ignore-gfp-wait=N");
 	ck_assert_uint_eq(__get_free_pages(GFP_KERNEL, 0), 0);
 	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_uint_ne(pages = __get_free_pages(GFP_KERNEL | __GFP_NOFAIL, 1), 0);
+	free_pages(pages, 1);
+	fault_set("fail_page_alloc:space=9"); /* its unit is pages */
+	ck_assert_uint_ne(pages = __get_free_pages(GFP_KERNEL, 3), 0);
+	free_pages(pages, 3);
+	ck_assert_int_eq(fault_point("fail_page_alloc").space, 1);
+	ck_assert_ptr_null(kvmalloc(KMALLOC_MAX_SIZE + 1, GFP_KERNEL)); /* mappings too */
+	ck_assert_int_eq(errno, ENOMEM);
 	fault_set("off");
+}
+END_TEST
+
+/* For a cache by its name: the pages of its slabs. */
+START_TEST(par_38_fail_page_alloc_of_one_cache)
+{
+	struct kmem_cache *mine = kmem_cache_create("it:self", 3000, 0, 0, NULL);
+	struct kmem_cache *other = kmem_cache_create("other", 3000, 0, 0, NULL);
+	void *o;
+
+	fault_set("fail_page_alloc@\"it:self\":probability=100,times=-1,ignore-gfp-wait=N,verbose=0");
+	ck_assert_ptr_null(kmem_cache_alloc(mine, GFP_KERNEL));
+	ck_assert_uint_ge(fault_point("fail_page_alloc@it:self").failures, 1);
+	ck_assert_ptr_nonnull(o = kmem_cache_alloc(other, GFP_KERNEL));
+	kmem_cache_free(other, o);
+	fault_set("off");
+	kmem_cache_destroy(mine);
+	kmem_cache_destroy(other);
 }
 END_TEST
 
@@ -309,6 +339,7 @@ TCase *fault_point_tests(void)
 	tcase_add_test(tc, par_38_mempool_alloc_bulk);
 	tcase_add_test(tc, par_38_failslab);
 	tcase_add_test(tc, par_38_fail_page_alloc);
+	tcase_add_test(tc, par_38_fail_page_alloc_of_one_cache);
 	tcase_add_test(tc, faults_for_one_pool_or_cache);
 	tcase_add_test(tc, faults_that_the_kernel_lacks);
 	tcase_add_test(tc, faults_with_a_dry_backing_end_in_sleep_not_in_a_loop);

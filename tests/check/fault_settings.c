@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <mempool/fault-inject.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +34,13 @@ START_TEST(faults_text_is_refused_whole)
 		   {"seed=", 5},
 		   {"seed=x", 5},
 		   {"failslab=1,50,0,-1;;nonsense", 20},
-		   {"failslab.min-order=99999999999999999999", 19}};
+		   {"failslab.min-order=99999999999999999999", 19},
+		   {"failslab@\"open", 9},
+		   {"failslab\"x\"=1,2,3,4", 8},
+		   {"failslab@\"\"=1,2,3,4", 8},
+		   {"failslab@\"0123456789012345678901234567890123456789012345678901234567890123456789"
+		    "01234567890123456\"=1,2,3,4",
+		    0}};
 	struct mempool_fault_error error = {.size = sizeof(error)};
 
 	for (int i = 0; i < LENGTH(bad); i++) {
@@ -106,6 +114,44 @@ START_TEST(faults_of_ones_own)
 }
 END_TEST
 
+/* Whoever unregisters a name leaves nothing of it to the next. */
+START_TEST(faults_of_ones_own_again)
+{
+	struct fault_attr own = FAULT_ATTR_INITIALIZER;
+
+	own.probability = 100;
+	own.verbose = 0;
+	ck_assert_int_eq(mempool_fault_register(&own, "again"), 0);
+	fault_set("again.probability=0");
+	mempool_fault_unregister(&own);
+	ck_assert_int_eq(mempool_fault_register(&own, "again"), 0);
+	ck_assert(should_fail(&own, 1)); /* as the point has it */
+	mempool_fault_unregister(&own);
+	fault_set("again:probability=0"); /* set before it is registered: that wins */
+	ck_assert_int_eq(mempool_fault_register(&own, "again"), 0);
+	ck_assert(!should_fail(&own, 1));
+	mempool_fault_unregister(&own);
+}
+END_TEST
+
+/* A text that wants more names than there is room for is refused whole, too. */
+START_TEST(faults_without_room_are_refused_whole)
+{
+	struct mempool_fault_error error = {.size = sizeof(error)};
+	char text[8192] = "failslab.probability=33";
+	size_t used = strlen(text);
+
+	for (int i = 0; i < 120; i++) /* each name counts once, and the library has some itself */
+		used += (size_t)snprintf(text + used, sizeof(text) - used, ";+p%d=1,50,0,-1;+p%d.verbose=0", i, i);
+	ck_assert_int_eq(mempool_fault_apply(0, text, &error), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error.text, "no room"));
+	ck_assert_uint_eq(fault_point("failslab").probability, 0);
+	fault_set("+p0=1,50,0,-1"); /* nor does it take the room */
+	ck_assert_uint_eq(fault_point("p0").probability, 50);
+	fault_set("off");
+}
+END_TEST
+
 #define DRAWS 2000
 
 struct drawn {
@@ -160,6 +206,62 @@ START_TEST(faults_are_replayed_under_any_schedule)
 }
 END_TEST
 
+/* Without a name a thread is known by what it began with: the same in each run, and in any order. */
+static char unnamed[2][512];
+
+__attribute__((noinline)) static void ask_once(int which)
+{
+	struct fault_attr a = FAULT_ATTR_INITIALIZER;
+
+	a.probability = 100;
+	a.verbose = 1;
+	a.name = which ? "one" : "other";
+	ck_assert(should_fail(&a, 1));
+}
+
+static void *begins_here(void *arg)
+{
+	(void)arg;
+	ask_once(0);
+	__asm__ volatile("" ::: "memory");
+	return NULL;
+}
+
+static void *begins_there(void *arg)
+{
+	(void)arg;
+	ask_once(1);
+	__asm__ volatile("" ::: "memory");
+	return NULL;
+}
+
+static void run_one(void *(*with)(void *), char *into, const char *part)
+{
+	pthread_t thread;
+	const char *report, *name;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, with, NULL), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	report = expect_report(MEMPOOL_REPORT_NOTE, part);
+	ck_assert_ptr_nonnull(name = strstr(report, "thread '"));
+	snprintf(into, sizeof(unnamed[0]), "%.*s", (int)strcspn(name + 8, "'"), name + 8);
+}
+
+START_TEST(faults_know_threads_by_their_beginning)
+{
+	char again[512];
+
+	if (under("asan") || under("tsan"))
+		return; /* theirs begin in the sanitizer */
+	run_one(begins_here, unnamed[0], "other");
+	run_one(begins_there, unnamed[1], "one");
+	run_one(begins_here, again, "other");
+	ck_assert_str_eq(unnamed[0], again);
+	ck_assert_str_ne(unnamed[0], unnamed[1]);
+	ck_assert_msg(strncmp(again, "check-suite+0x", 14) == 0, "the thread is called '%s'", again);
+}
+END_TEST
+
 TCase *fault_setting_tests(void)
 {
 	TCase *tc = new_case("fault_settings");
@@ -167,6 +269,9 @@ TCase *fault_setting_tests(void)
 	tcase_add_test(tc, faults_text_is_refused_whole);
 	tcase_add_test(tc, faults_from_the_environment);
 	tcase_add_test(tc, faults_of_ones_own);
+	tcase_add_test(tc, faults_of_ones_own_again);
+	tcase_add_test(tc, faults_without_room_are_refused_whole);
+	tcase_add_test(tc, faults_know_threads_by_their_beginning);
 	tcase_add_test(tc, faults_are_replayed_under_any_schedule);
 	return tc;
 }

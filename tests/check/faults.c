@@ -4,6 +4,7 @@
 #include "scripted.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <mempool/fault-inject.h>
 #include <string.h>
 
@@ -37,7 +38,10 @@ START_TEST(par_37_defaults)
 	ck_assert_uint_eq(d.verbose, 2);
 	ck_assert_uint_eq(d.stacktrace_depth, 32);
 	ck_assert(!d.task_filter);
-	ck_assert_uint_eq(d.require_start | d.require_end | d.reject_start | d.reject_end, 0);
+	ck_assert_uint_eq(d.require_start | d.reject_start | d.reject_end, 0);
+	ck_assert_uint_eq(d.require_end, ULONG_MAX);
+	ck_assert_uint_eq(d.verbose_ratelimit_interval_ms, 5000);
+	ck_assert_uint_eq(d.verbose_ratelimit_burst, 10);
 	fresh();
 	ck_assert_int_eq(failures(1000, 1), 0);
 }
@@ -169,15 +173,18 @@ START_TEST(par_36_stack_filter)
 	ck_assert_int_eq(attr.space, 1000); /* rejected before (6) */
 	attr.space = 0;
 	ck_assert(from_here());
-	attr.stacktrace_depth = 0; /* no frame is looked at: no filter */
-	ck_assert_int_eq(failures(10, 1), 10);
+	attr.stacktrace_depth = 0; /* no frame is looked at: none is where it must be */
+	ck_assert(!from_here());
 	attr.stacktrace_depth = 32;
 	attr.reject_start = start;
 	attr.reject_end = end;
 	ck_assert(!from_here());
-	attr.require_start = attr.require_end = 0;
+	attr.require_start = 0;
+	attr.require_end = ULONG_MAX;
 	ck_assert(!from_here());
 	ck_assert_int_eq(failures(10, 1), 10);
+	attr.stacktrace_depth = 0; /* nor where it must not be */
+	ck_assert(from_here());
 }
 END_TEST
 
@@ -277,6 +284,33 @@ START_TEST(par_36_verbose)
 	for (int i = 0; i < 8; i++) /* 10 in 5 s, and two are over */
 		expect_report(MEMPOOL_REPORT_NOTE, "told");
 	ck_assert(!reports_pending());
+	attr.verbose_ratelimit_interval_ms = 0; /* each one, and those that were not told are counted */
+	ck_assert(should_fail(&attr, 1));
+	ck_assert_ptr_nonnull(strstr(expect_report(MEMPOOL_REPORT_NOTE, "told"), "22 such reports before it"));
+	attr.verbose_ratelimit_interval_ms = 5000;
+	attr.verbose_ratelimit_burst = 0;
+	ck_assert(should_fail(&attr, 1));
+	ck_assert(!reports_pending());
+
+	/* With the stack or without; the seed always; the attributes, as the kernel prints them. */
+	fresh();
+	attr.times = 7;
+	attr.interval = 3;
+	attr.verbose = 1;
+	mempool_fault_set_nth(1);
+	ck_assert(should_fail(&attr, 1));
+	const char *line = expect_report(MEMPOOL_REPORT_NOTE, "the thread's nth, seed 0x2a, thread 'main'");
+	ck_assert(!has_own_code_address(line));
+	ck_assert_ptr_nonnull(strstr(line, "interval 3, probability 0, space 0, times 6"));
+	attr.verbose = 2;
+	mempool_fault_set_nth(1);
+	ck_assert(should_fail(&attr, 1));
+	ck_assert(has_own_code_address(expect_report(MEMPOOL_REPORT_NOTE, "the thread's nth")));
+	mempool_fault_set_quiet(true);
+	mempool_fault_set_nth(1);
+	ck_assert(should_fail(&attr, 1));
+	mempool_fault_set_quiet(false);
+	ck_assert(!reports_pending());
 }
 END_TEST
 
@@ -301,6 +335,52 @@ START_TEST(faults_are_not_injected_in_scopes)
 }
 END_TEST
 
+/* Of two limits each has its own points, as in the kernel. */
+START_TEST(par_36_rate_limit_of_each_point)
+{
+	struct fault_attr loud = FAULT_ATTR_INITIALIZER, other = FAULT_ATTR_INITIALIZER;
+
+	loud.name = "loud";
+	other.name = "other";
+	loud.probability = other.probability = 100;
+	loud.times = other.times = -1;
+	loud.verbose = other.verbose = 1;
+	for (int i = 0; i < 20; i++)
+		ck_assert(should_fail(&loud, 1));
+	ck_assert(should_fail(&other, 1));
+	for (int i = 0; i < 10; i++)
+		expect_report(MEMPOOL_REPORT_NOTE, "loud");
+	expect_report(MEMPOOL_REPORT_NOTE, "other");
+}
+END_TEST
+
+START_TEST(faults_the_latest_one)
+{
+	struct mempool_fault_hit hit = {.size = sizeof(hit)};
+
+	fresh();
+	attr.name = "latest";
+	attr.probability = 100;
+	attr.times = -1;
+	ck_assert_int_eq(mempool_fault_last(&hit), -ENOENT);
+	mempool_fault_set_seed(5);
+	ck_assert(should_fail(&attr, 12));
+	ck_assert(should_fail(&attr, 13));
+	ck_assert_int_eq(mempool_fault_last(&hit), 0);
+	ck_assert_str_eq(hit.point, "latest");
+	ck_assert_str_eq(hit.name, "");
+	ck_assert_uint_eq(hit.asked, 13);
+	ck_assert_uint_eq(hit.seed, 5);
+	ck_assert_uint_eq(hit.count, 2);
+	ck_assert_uint_gt(hit.depth, 2);
+	mempool_fault_set_nth(1);
+	ck_assert_int_eq(mempool_fault_last(&hit), -ENOENT);
+	ck_assert(should_fail(&attr, 12));
+	ck_assert_int_eq(mempool_fault_last(&hit), 0);
+	ck_assert_uint_eq(hit.count, 0);
+}
+END_TEST
+
 TCase *fault_tests(void)
 {
 	TCase *tc = new_case("faults");
@@ -315,6 +395,8 @@ TCase *fault_tests(void)
 	tcase_add_test(tc, par_36_interval);
 	tcase_add_test(tc, par_36_probability);
 	tcase_add_test(tc, par_36_verbose);
+	tcase_add_test(tc, par_36_rate_limit_of_each_point);
+	tcase_add_test(tc, faults_the_latest_one);
 	tcase_add_test(tc, faults_are_not_injected_in_scopes);
 	return tc;
 }
