@@ -1,16 +1,111 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault-test-parts.h - how a sweep of fault-test.h is carried out; include that.
+ * fault-test-parts.h - what a sweep of fault-test.h is, and how it is carried out; include that.
  *
  * Names that end in '_' are nobody else's business.
  */
-#ifndef MEMPOOL_FAULT_TEST_H
-#include <mempool/fault-test.h> /* which includes this again, where it belongs */
-#elif !defined(MEMPOOL_FAULT_TEST_PARTS_H)
+#ifndef MEMPOOL_FAULT_TEST_PARTS_H
 #define MEMPOOL_FAULT_TEST_PARTS_H
+
+#include <errno.h>
+#include <mempool/fault-inject.h>
+#include <mempool/mempool-stats.h>
+#include <mempool/slab.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define MEMPOOL_FAULT_TEST_SYMBOLS_ 1
+#endif
+#endif
+
+/* How a test fails. */
+#ifndef MEMPOOL_FAULT_TEST_FAIL
+#if defined(CHECK_H)
+#define MEMPOOL_FAULT_TEST_FAIL(text) ck_abort_msg("%s", text)
+#elif defined(CMOCKA_H_)
+#define MEMPOOL_FAULT_TEST_FAIL(text) (print_error("%s\n", text), _fail(__FILE__, __LINE__))
+#else
+#define MEMPOOL_FAULT_TEST_FAIL(text) (fprintf(stderr, "%s\n", text), abort())
+#endif
+#endif
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+/** enum mempool_fault_sweep_mode - what a sweep is at. */
+enum mempool_fault_sweep_mode {
+	MEMPOOL_FAULT_SWEEP_NEW,
+	MEMPOOL_FAULT_SWEEP_UNHARMED,   /* nothing fails */
+	MEMPOOL_FAULT_SWEEP_SINGLE,     /* the n-th allocation fails */
+	MEMPOOL_FAULT_SWEEP_PERSISTENT, /* and all after it */
+	MEMPOOL_FAULT_SWEEP_DONE
+};
+
+#define MEMPOOL_FAULT_SWEEP_LEVELS 96 /* pools and caches that are looked at one by one; the others in a sum */
+
+/* struct mempool_fault_level - how many a pool or cache has out, and what its reserve lacks. */
+struct mempool_fault_level {
+	const void *who;
+	long long out;
+	long long missing;
+	char name[40];
+};
+
+/**
+ * struct mempool_fault_sweep - a sweep; begin with MEMPOOL_FAULT_SWEEP_INIT.
+ * @name: for the texts; NULL: the file and the line.
+ * @again: called after each n, when nothing fails: does the object under test still work? NULL: not asked.
+ * @live: one's own count of what is out: bytes, files, ...; must be what it was before. NULL: none.
+ * @arg: handed to both.
+ * @cold: the block does not run unharmed first, so that what is made the first time only can fail, too; what
+ *	that leaves behind in the library counts as a leak, then.
+ * @n_max: a sweep that goes further fails, as one without end; 0: 10000.
+ * @mode: what it is at, or was; to be read only, like all that follows.
+ * @n: the allocation that fails in this run of the block; 0: none.
+ * @hits: faults that the last run had.
+ * @single: allocations that failed by themselves, when it is done: how many points the block has.
+ * @persistent: values of @n from which on all failed.
+ */
+struct mempool_fault_sweep {
+	const char *name;
+	bool (*again)(void *arg);
+	long long (*live)(void *arg);
+	void *arg;
+	bool cold;
+	unsigned int n_max;
+
+	enum mempool_fault_sweep_mode mode;
+	unsigned int n;
+	unsigned int hits;
+	unsigned int single;
+	unsigned int persistent;
+
+	bool armed; /* the part of the block that may fail is running */
+	bool failed;
+	const char *file;
+	int line;
+	struct mempool_fault_hit last;
+	char restore[160]; /* settings to go back to */
+	long long live_before;
+	int pools, caches;
+	int levels;
+	struct mempool_fault_level others;
+	struct mempool_fault_level level[MEMPOOL_FAULT_SWEEP_LEVELS];
+};
+
+#if defined(__cplusplus)
+#define MEMPOOL_FAULT_SWEEP_INIT \
+	{                        \
+	}
+#else
+#define MEMPOOL_FAULT_SWEEP_INIT                        \
+	{                                               \
+		.name = NULL, .again = NULL, .n_max = 0 \
+	}
 #endif
 
 static inline void mempool_fault_sweep_say_(const char *text)
@@ -53,6 +148,8 @@ static inline void mempool_fault_sweep_fail_(struct mempool_fault_sweep *s, cons
 	char text[3072], whose[160];
 	struct mempool_fault_hit hit;
 
+	if (s->failed) /* MEMPOOL_FAULT_TEST_FAIL() came back */
+		return;
 	hit.size = sizeof(hit);
 	if (s->armed && mempool_fault_last(&hit) == 0)
 		s->last = hit;

@@ -65,7 +65,7 @@ RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 include tests/bench/bench.mk
 
 .PHONY: check tests run-tests model stress asan ubsan tsan coverage
-tests: all $(TEST_PROGRAMS) ## build the test programs, and run none
+tests: all $(TEST_PROGRAMS) $(SWEEPS) ## build the test programs, and run none
 
 check: ## build everything and run both suites; installs what is missing
 	@CXX=$(CXX) CC=$(CC) tools/deps check

@@ -98,9 +98,12 @@ void note_fault(std::string_view point, const char *name, size_t size, uint64_t 
 	hit.seed = seed;
 	hit.count = count;
 	hit.depth = 0;
-	base::walk_stack(static_cast<unsigned>(std::size(hit.stack)), [&hit](uintptr_t pc) {
+	base::walk_stack(2 * static_cast<unsigned>(std::size(hit.stack)), [&hit](uintptr_t pc) {
+		// Of the library's own frames the caller knows the outermost only: the call that he made.
+		if (hit.depth == 1 && base::in_our_library(pc))
+			hit.depth = 0;
 		hit.stack[hit.depth++] = reinterpret_cast<void *>(pc);
-		return true;
+		return hit.depth < std::size(hit.stack);
 	});
 }
 

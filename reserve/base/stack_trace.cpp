@@ -145,6 +145,12 @@ void walk_stack_with(unsigned depth, bool (*visit)(uintptr_t pc, void *arg), voi
 	_Unwind_Backtrace(show, &w);
 }
 
+bool in_our_library(uintptr_t pc)
+{
+	const char *name = object_of(pc).name;
+	return name != nullptr && strncmp(name, "libmempool.so", strlen("libmempool.so")) == 0;
+}
+
 bool in_signal_handler()
 {
 	search s{.frames_left = 256, .found = false};

@@ -36,6 +36,9 @@ template <class Visit> void walk_stack(unsigned depth, Visit visit)
 /// "object+0x12e0", cut off where `bytes` end. False where that is not known.
 bool thread_origin(char *text, size_t bytes);
 
+/// Does this code lie in our shared library? Of the one linked in statically nobody knows.
+bool in_our_library(uintptr_t pc);
+
 /// Does a signal handler run in this thread now? Walks the whole stack: about a
 /// microsecond, so it is for slow paths only.
 bool in_signal_handler();

@@ -55,6 +55,8 @@ TCase *explain_tests(void);
 TCase *fault_tests(void);
 TCase *fault_point_tests(void);
 TCase *fault_setting_tests(void);
+TCase *sweep_tests(void);
+TCase *sweep_catches_tests(void);
 TCase *prefork_tests(void);
 TCase *threads_tests(void);
 TCase *eventfd_tests(void);

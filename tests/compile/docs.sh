@@ -82,7 +82,7 @@ check_parity()
 public_functions()
 {
 	sed -n 's/^\t\([a-z_][a-z_0-9]*\);$/\1/p' mempool/libmempool.map
-	sed -nE 's/^static inline [^(]*\b([A-Za-z_0-9]+)\(.*/\1/p; s/^#define ([A-Za-z_0-9]*[A-Za-z0-9])\(.*/\1/p' mempool/*.h
+	sed -nE 's/^static inline [^(]*\b([A-Za-z_0-9]*[A-Za-z0-9])\(.*/\1/p; s/^#define ([A-Za-z_0-9]*[A-Za-z0-9])\(.*/\1/p' mempool/*.h
 	sed -nE 's,^(/\*\*| \*) ([A-Za-z_0-9]+)\(\) - .*,\2,p' mempool/*.h
 }
 
