@@ -51,6 +51,10 @@ LIB_SRC := $(wildcard reserve/base/*.cpp reserve/*.cpp mempool/watch/*.cpp mempo
 LIB_OBJ := $(LIB_SRC:%.cpp=$(BUILD)/obj/%.o)
 CMD_SRC := $(wildcard tools/*.cpp tools/lab/*.cpp)
 CMD_OBJ := $(CMD_SRC:%.cpp=$(BUILD)/obj/%.o)
+# The library that `mempool fail` preloads. It goes into programs that know nothing of a sanitizer, so it has none.
+PRELOAD_SRC := $(if $(INSTRUMENT),,$(wildcard tools/preload/*.cpp))
+PRELOAD_OBJ := $(PRELOAD_SRC:%.cpp=$(BUILD)/obj/%.o)
+PRELOAD_SO  := $(if $(PRELOAD_SRC),$(BUILD)/libmempool-preload.so)
 SO      := $(BUILD)/libmempool.so.$(VERSION)
 DEV_SO  := $(BUILD)/libmempool.so
 MAP     := mempool/libmempool.map
@@ -74,10 +78,11 @@ $(eval $(call stamp,flags,$$(CXX) $$(CC) $$(ALL_FLAGS) $$(LIB_FLAGS) $$(TOOL_FLA
 $(eval $(call stamp,libmempool,$$(LIB_OBJ)))
 $(eval $(call stamp,command,$$(CMD_OBJ)))
 $(eval $(call stamp,probes,$$(PROBES)))
+$(eval $(call stamp,preload,$$(PRELOAD_OBJ)))
 
 .PHONY: all lib command
 all: lib $(if $(CMD_SRC),command) examples ## build the libraries, the command and the examples (the default)
-lib: $(DEV_SO) $(BUILD)/$(SONAME) $(BUILD)/libmempool.a
+lib: $(DEV_SO) $(BUILD)/$(SONAME) $(BUILD)/libmempool.a $(PRELOAD_SO)
 command: $(BUILD)/mempool
 
 # The objects; the flags of a folder are chosen by what lives there.
@@ -85,6 +90,8 @@ $(BUILD)/obj/reserve/%.o $(BUILD)/obj/mempool/%.o: FLAGS = $(LIB_FLAGS)
 $(BUILD)/obj/tools/%.o: FLAGS = $(TOOL_FLAGS)
 $(BUILD)/obj/mempool/watch/trace.o: FLAGS = $(LIB_FLAGS) -DMP_PROBES=$(PROBES)
 $(BUILD)/obj/mempool/watch/trace.o: $(BUILD)/probes.stamp
+# It defines malloc() itself, so the compiler may not make calls of that of anything.
+$(BUILD)/obj/tools/preload/%.o: FLAGS = $(LIB_FLAGS) -fno-builtin -fasynchronous-unwind-tables
 $(BUILD)/obj/%.o: %.cpp $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(call quiet,CXX ) $(CXX) $(ALL_FLAGS) $(FLAGS) -MMD -MP -c -o $@ $<
@@ -107,6 +114,12 @@ $(DEV_SO): $(BUILD)/$(SONAME)
 $(BUILD)/libmempool.a: $(LIB_OBJ) $(BUILD)/libmempool.stamp
 	@rm -f $@
 	$(call quiet,AR  ) $(AR) rcs $@ $(LIB_OBJ)
+
+# Nothing but the interposed functions is visible, above all not the unwinder. Of the
+# library it has the file that decides by the kernel's attributes, which needs no other.
+$(BUILD)/libmempool-preload.so: $(PRELOAD_OBJ) $(BUILD)/obj/mempool/watch/fault_decision.o $(BUILD)/preload.stamp
+	$(call quiet,LINK) $(CC) -static-libgcc $(LINK_FLAGS) -shared -Wl,-soname,libmempool-preload.so -Wl,-z,now -Wl,-z,relro \
+		-Wl,-z,nodelete -Wl,--exclude-libs,ALL -Wl,--no-undefined -o $@ $(filter %.o,$^)
 
 # The build tree's copy of the command finds its library beside itself; the
 # installed one (mempool/packaging/install.mk) where the system looks.
@@ -140,7 +153,7 @@ include tests/tests.mk
 include tools/tools.mk
 include mempool/packaging/install.mk
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(EXAMPLE_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(PRELOAD_OBJ:.o=.d) $(EXAMPLE_OBJ:.o=.d)
 
 .PHONY: demo clean help
 demo: ## see it work: a real daemon while its memory runs out; installs what is missing

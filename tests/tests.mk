@@ -55,7 +55,34 @@ $(BUILD)/tests/stress/%: $(BUILD)/obj/tests/stress/%.o $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/../..'
 
-TEST_OBJ := $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(RELACY_OBJ) $(MODEL_OBJ) $(STRESS_OBJ)
+# What `mempool fail` is tried on: each as it is, and as NAME_mended without its planted fault (tests/harness/victims/victim.h).
+VICTIM_SRC := $(if $(INSTRUMENT),,$(wildcard tests/harness/victims/*.c tests/harness/victims/*.cpp))
+VICTIMS    := $(foreach v,$(basename $(VICTIM_SRC)),$(v:tests/harness/%=$(BUILD)/tests/%) $(v:tests/harness/%=$(BUILD)/tests/%)_mended)
+VICTIM_FLAGS = -O1 -g -Wall -Wextra $(WERROR) -MMD -MP -MF $(BUILD)/obj/tests/victims/$(@F).d $(if $(findstring _mended,$@),-DMENDED) \
+	       $(if $(findstring sanitized,$@),-fsanitize=address)
+$(BUILD)/tests/victims/%: tests/harness/victims/%.c $(BUILD)/flags.stamp
+	@mkdir -p $(@D) $(BUILD)/obj/tests/victims
+	$(call quiet,CC  ) $(CC) $(VICTIM_FLAGS) $(C_FLAGS) -o $@ $< -pthread
+$(BUILD)/tests/victims/%_mended: tests/harness/victims/%.c $(BUILD)/flags.stamp
+	@mkdir -p $(@D) $(BUILD)/obj/tests/victims
+	$(call quiet,CC  ) $(CC) $(VICTIM_FLAGS) $(C_FLAGS) -o $@ $< -pthread
+$(BUILD)/tests/victims/%: tests/harness/victims/%.cpp $(BUILD)/flags.stamp
+	@mkdir -p $(@D) $(BUILD)/obj/tests/victims
+	$(call quiet,CXX ) $(CXX) $(VICTIM_FLAGS) -std=c++20 -o $@ $< -pthread
+$(BUILD)/tests/victims/%_mended: tests/harness/victims/%.cpp $(BUILD)/flags.stamp
+	@mkdir -p $(@D) $(BUILD)/obj/tests/victims
+	$(call quiet,CXX ) $(CXX) $(VICTIM_FLAGS) -std=c++20 -o $@ $< -pthread
+# What the tests of the preloaded library itself run: without any fault but those that it is told to commit.
+SUBJECT_SRC := $(if $(INSTRUMENT),,$(wildcard tests/harness/subjects/*.c))
+SUBJECT     := $(if $(SUBJECT_SRC),$(BUILD)/tests/subjects/calls)
+$(BUILD)/tests/subjects/calls: $(SUBJECT_SRC:%.c=$(BUILD)/obj/%.o)
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CC) $(LINK_FLAGS) -o $@ $^ -pthread
+$(BUILD)/obj/tests/harness/subjects/%.o: FLAGS = -O1
+
+-include $(VICTIMS:$(BUILD)/%=$(BUILD)/obj/%.d)
+
+TEST_OBJ := $(SUBJECT_SRC:%.c=$(BUILD)/obj/%.o) $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMOCKA_HELP) $(RELACY_OBJ) $(MODEL_OBJ) $(STRESS_OBJ)
 .SECONDARY: $(TEST_OBJ)
 -include $(TEST_OBJ:.o=.d)
 
@@ -65,7 +92,7 @@ RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 include tests/bench/bench.mk
 
 .PHONY: check tests run-tests model stress asan ubsan tsan coverage
-tests: all $(TEST_PROGRAMS) $(SWEEPS) ## build the test programs, and run none
+tests: all $(TEST_PROGRAMS) $(SWEEPS) $(VICTIMS) $(SUBJECT) ## build the test programs, and run none
 
 check: ## build everything and run both suites; installs what is missing
 	@CXX=$(CXX) CC=$(CC) tools/deps check

@@ -15,7 +15,7 @@ CMAKEDIR := $(LIBDIR)/cmake/mempool
 INSTALLED_HEADERS := $(wildcard mempool/*.h mempool/*.hpp mempool/linux/*.h)
 INSTALLED_MAN     := $(wildcard docs/man/*.[137])
 INSTALLED_FILES   := $(INSTALLED_HEADERS:%=$(INCLUDEDIR)/%) $(BINDIR)/mempool $(LIBEXECDIR)/logd \
-		     $(addprefix $(LIBDIR)/,libmempool.so.$(VERSION) $(SONAME) libmempool.so libmempool.a pkgconfig/mempool.pc) \
+		     $(addprefix $(LIBDIR)/,libmempool.so.$(VERSION) $(SONAME) libmempool.so libmempool.a libmempool-preload.so pkgconfig/mempool.pc) \
 		     $(addprefix $(CMAKEDIR)/,mempoolConfig.cmake mempoolConfigVersion.cmake) \
 		     $(foreach page,$(INSTALLED_MAN),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 # Folders that are ours alone, inner ones first; uninstall removes them once they are empty.
@@ -37,6 +37,7 @@ install: lib $(if $(CMD_SRC),$(BUILD)/mempool-install $(BUILD)/examples/logd) ##
 	ln -sf libmempool.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmempool.so
 	$(call put,644,$(BUILD)/libmempool.a,$(LIBDIR)/libmempool.a)
+	$(if $(PRELOAD_SO),$(call put,755,$(PRELOAD_SO),$(LIBDIR)/libmempool-preload.so))
 	$(if $(CMD_SRC),$(call put,755,$(BUILD)/mempool-install,$(BINDIR)/mempool))
 	$(if $(CMD_SRC),$(call put,755,$(BUILD)/examples/logd,$(LIBEXECDIR)/logd))
 	$(foreach m,$(INSTALLED_MAN),$(call put,644,$(m),$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) &&) true

@@ -27,6 +27,10 @@ good_tree()
 	put mempool/core/pool.hpp '#pragma once'
 	put tools/common.hpp '#include <mempool/gfp.h>'
 	put tools/demo.cpp '#include "tools/common.hpp"'
+	put tools/preload/protocol.hpp '#include <cstdint>'
+	put tools/preload/decide.cpp '#include "tools/preload/protocol.hpp"' '#include "mempool/watch/registry.hpp"'
+	put tools/preload/state.hpp '#include "tools/preload/protocol.hpp"'
+	put tools/fail.cpp '#include "tools/preload/protocol.hpp"'
 	put tests/cmocka/test_store.cpp '#include "reserve/store.hpp"' '#if __SANITIZE_THREAD__' '#endif'
 	put docs/examples/logd.c '#include <mempool/gfp.h>'
 }
@@ -59,8 +63,10 @@ refused 'rank 1 knows nothing of public headers, yet includes mempool/linux/gfp.
 	reserve/mask.cpp '#  include "mempool/linux/gfp.h"'
 refused 'tools must not include reserve/store.hpp' \
 	tools/deep.cpp '#include "reserve/store.hpp"'
-refused 'tools must not include mempool/core/pool.hpp' \
+refused 'preload must not include mempool/core/pool.hpp' \
 	tools/preload/deep.cpp '#include <mempool/core/pool.hpp>'
+refused 'tools must not include tools/preload/state.hpp' \
+	tools/deep.cpp '#include "tools/preload/state.hpp"'
 refused 'public must not include reserve/store.hpp' \
 	mempool/mempool.h '#include "reserve/store.hpp"'
 refused 'example must not include reserve/store.hpp' \

@@ -216,7 +216,7 @@ struct alignas(64) process_record {
 	int32_t pid;
 	int32_t parent_pid;
 	origin_kind origin;
-	uint32_t parent; // number of the process that forked it or was replaced by it; 0: neither is known here
+	uint32_t parent; // number of the process that created it or was replaced by it; 0: neither is known here
 	std::atomic<uint32_t> main_began;
 	std::atomic<uint32_t> exited; // 0: not, or by a signal
 	std::atomic<int32_t> status;  // what it exited with
