@@ -17,8 +17,9 @@
  * min, and never more than 4 MiB, is granted without another one, and none
  * where that is less than 64 KiB; a reading serves for 50 ms at most. So what
  * others take meanwhile, within 50 ms, is not seen: min is the room for that.
- * A refusal may stand for 1 ms. Whether there is a limit at all is looked at before each mapping (4 MiB and
- * large kvmalloc); for a cgroup, once a second at most.
+ * A refusal may stand for 1 ms. Whether there is a limit at all is looked at
+ * before each mapping (4 MiB and large kvmalloc) but during that ms; for a
+ * cgroup, once a second at most.
  *
  * MEMPOOL_WATERMARKS=off|on|auto chooses; "auto", the default, is on where a
  * limit exists other than MemAvailable. Off, or auto without a limit, nothing is

@@ -31,6 +31,11 @@ void *pinned_alloc(size_t bytes)
 	void *start = base::map_memory(bytes);
 	if (start == nullptr)
 		return nullptr;
+	// Before anything is written there: populating fails where a touch would stall.
+	if (!base::populate(start, bytes)) {
+		base::unmap_memory(start, bytes);
+		return nullptr;
+	}
 	auto *range = std::construct_at(static_cast<resident_range *>(start));
 	range->start = start;
 	range->bytes = bytes;

@@ -133,7 +133,9 @@ bool headroom::look()
 	if (base::holds_locks())
 		return active();
 	const std::lock_guard guard(lock_);
-	if (mode_ != MEMPOOL_WATERMARKS_OFF)
+	// While a refusal stands, nothing that is asked for next will be had anyway.
+	const bool certain = active() && from_.now_ns() < refuse_until_ns_;
+	if (mode_ != MEMPOOL_WATERMARKS_OFF && !certain)
 		read();
 	return active();
 }
@@ -146,6 +148,14 @@ bool headroom::ask_space(size_t bytes, gfp_t gfp_mask)
 	read();
 	const int64_t left = room(need::space, (gfp_mask & __GFP_HIGH) != 0);
 	return left >= 0 && bytes <= static_cast<uint64_t>(left) ? true : refuse();
+}
+
+bool headroom::ask_mapping(size_t space_bytes, size_t page_bytes, gfp_t gfp_mask)
+{
+	if (!ask_pages(page_bytes, gfp_mask))
+		return false;
+	pages_done(page_bytes, 0);
+	return ask_space(space_bytes, gfp_mask);
 }
 
 bool headroom::use_credit(size_t bytes)

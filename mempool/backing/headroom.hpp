@@ -54,6 +54,10 @@ class headroom {
 	[[nodiscard]] bool ask_space(size_t bytes, gfp_t gfp_mask);
 	/// May so many bytes be made present? After a yes, pages_done() follows.
 	[[nodiscard]] bool ask_pages(size_t bytes, gfp_t gfp_mask);
+	/// May a mapping be made of which so much will be asked for at once? At the
+	/// limit most are refused here, by what the last reading said, before the
+	/// kernel is bothered: it would try for long to find memory for the mapping.
+	[[nodiscard]] bool ask_mapping(size_t space_bytes, size_t page_bytes, gfp_t gfp_mask);
 	/// What was asked for, and what is present now that was not counted before.
 	void pages_done(size_t asked_bytes, size_t counted_bytes);
 	/// Memory that was counted has gone.

@@ -41,7 +41,7 @@ bool make_present(mapped_region &r, gfp_t gfp_mask)
 void *map_region(size_t bytes, gfp_t gfp_mask)
 {
 	const bool watched = process_headroom().look();
-	if (watched && !process_headroom().ask_space(bytes, gfp_mask))
+	if (watched && !process_headroom().ask_mapping(bytes, bytes, gfp_mask))
 		return nullptr;
 	void *control = reserve::present_alloc(sizeof(mapped_region));
 	if (control == nullptr)

@@ -148,12 +148,12 @@ bool make_present(void *block, unsigned order, gfp_t gfp_mask)
 	return present;
 }
 
-/// A chunk, if there is headroom for its addresses.
-chunk *map_chunk(gfp_t gfp_mask)
+/// A chunk, if there is headroom for its addresses, and for a block of it.
+chunk *map_chunk(unsigned order, gfp_t gfp_mask)
 {
 	headroom &room = process_headroom();
 	const bool watched = room.look();
-	if (watched && !room.ask_space(unit_bytes, gfp_mask))
+	if (watched && !room.ask_mapping(unit_bytes, block_bytes(order), gfp_mask))
 		return nullptr;
 	chunk *fresh = chunk::create();
 	if (fresh != nullptr && watched)
@@ -173,7 +173,7 @@ void *find_block(unsigned order, gfp_t gfp_mask, block_use use)
 	}
 	// Mapping takes its time: not under the lock. Two threads may both add a
 	// chunk; the second is kept as the spare one.
-	chunk *fresh = map_chunk(gfp_mask);
+	chunk *fresh = map_chunk(order, gfp_mask);
 	if (fresh == nullptr)
 		return nullptr;
 	const std::lock_guard guard(pages_lock);

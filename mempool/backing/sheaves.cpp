@@ -4,6 +4,7 @@
 #include "mempool/backing/sheaves.hpp"
 
 #include "mempool/backing/cache.hpp"
+#include "mempool/backing/headroom.hpp"
 
 #include "reserve/base/cpu.hpp"
 #include "reserve/pinned.hpp"
@@ -177,14 +178,32 @@ void sheaves::install(sheaf &s)
 		put_away(*former);
 }
 
+namespace {
+
+/// Memory for sheaves, within the watermarks. It works without, too: so nobody is to be killed for it.
+sheaf_page *make_page()
+{
+	const int errno_before = errno;
+	headroom &room = process_headroom();
+	const bool watched = room.active();
+	void *page = nullptr;
+	if (!watched || room.ask_pages(sheaf_page::bytes, GFP_NOWAIT)) {
+		page = reserve::pinned_alloc(sheaf_page::bytes);
+		if (watched)
+			room.pages_done(sheaf_page::bytes, 0);
+	}
+	errno = errno_before;
+	return static_cast<sheaf_page *>(page);
+}
+
+} // namespace
+
 /// An empty sheaf; nullptr when there is no memory for one.
 sheaf *sheaves::make()
 {
 	if (sheaf *s = barn_.take_empty())
 		return s;
-	const int errno_before = errno; // it works without a sheaf, too
-	auto *page = static_cast<sheaf_page *>(reserve::pinned_alloc(sheaf_page::bytes));
-	errno = errno_before;
+	sheaf_page *page = make_page();
 	if (page == nullptr)
 		return nullptr;
 	for (unsigned i = 0; i < sheaf_page::sheaves; i++)

@@ -237,11 +237,10 @@ void memory_limits::read_limit(int resource, limit_reading &to) const
 
 void memory_limits::read_used()
 {
-	char text[256];
 	unsigned long long size = 0;
 	unsigned long long data = 0;
-	if (!statm_.read(text, sizeof(text)) ||
-	    sscanf(text, "%llu %*u %*u %*u %*u %llu", &size, &data) != 2) // size, ..., data and stack
+	if (!statm_.read(text_, sizeof(text_)) ||
+	    sscanf(text_, "%llu %*u %*u %*u %*u %llu", &size, &data) != 2) // size, ..., data and stack
 		return;
 	const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 	last_.space.used_bytes = size * page_bytes;
@@ -367,27 +366,25 @@ void memory_limits::look_for_cgroup()
 
 void memory_limits::read_cgroup()
 {
-	char text[8192];
-	if (limit_.read(text, sizeof(text)))
-		last_.cgroup.limit_bytes = parse_limit(text);
-	if (!usage_.read(text, sizeof(text)))
+	if (limit_.read(text_, sizeof(text_)))
+		last_.cgroup.limit_bytes = parse_limit(text_);
+	if (!usage_.read(text_, sizeof(text_)))
 		return;
-	const uint64_t used_bytes = strtoull(text, nullptr, 10);
+	const uint64_t used_bytes = strtoull(text_, nullptr, 10);
 	uint64_t inactive_bytes = 0;
 	// File pages that nobody used lately are given up before anybody is killed.
-	if (stat_.read(text, sizeof(text)))
+	if (stat_.read(text_, sizeof(text_)))
 		static_cast<void>(
-			number_of(text, version_2_ ? "inactive_file" : "total_inactive_file", inactive_bytes));
+			number_of(text_, version_2_ ? "inactive_file" : "total_inactive_file", inactive_bytes));
 	last_.cgroup.used_bytes = used_bytes > inactive_bytes ? used_bytes - inactive_bytes : 0;
 }
 
 void memory_limits::read_machine()
 {
-	char text[1024];
 	uint64_t total_kib = 0;
 	uint64_t available_kib = 0;
-	if (!meminfo_.read(text, sizeof(text)) || !number_of(text, "MemTotal", total_kib) ||
-	    !number_of(text, "MemAvailable", available_kib))
+	if (!meminfo_.read(text_, sizeof(text_)) || !number_of(text_, "MemTotal", total_kib) ||
+	    !number_of(text_, "MemAvailable", available_kib))
 		return;
 	last_.machine.limit_bytes = total_kib * 1024;
 	last_.machine.used_bytes = total_kib > available_kib ? (total_kib - available_kib) * 1024 : 0;

@@ -103,6 +103,7 @@ class memory_limits {
 	char usage_path_[path_room] = {};
 	char stat_path_[path_room] = {};
 	memory_reading last_;
+	char text_[8192] = {}; // what was read: not on the stack of who allocates when memory ends
 };
 
 } // namespace mp::base

@@ -263,6 +263,26 @@ void near_min_each_request_is_looked_at(void **)
 	assert_int_equal(readings, 10);
 }
 
+void a_refusal_stands_for_a_moment(void **)
+{
+	headroom h(script);
+	scripted.cgroup = {64 * mib, 62 * mib};
+	assert_true(h.look());
+	assert_false(h.ask_mapping(4 * mib, 4096, GFP_KERNEL));
+	readings = 0;
+	for (int i = 0; i < 10; i++) {
+		assert_true(h.look());
+		assert_false(h.ask_mapping(4 * mib, 4096, GFP_KERNEL));
+	}
+	assert_int_equal(readings, 0);
+	scripted.cgroup.used_bytes = 0;
+	clock_ns += headroom::refusal_serves_ns;
+	assert_true(h.ask_mapping(4 * mib, 4096, GFP_KERNEL));
+	assert_true(readings > 0);
+	scripted.space = {64 * mib, 61 * mib}; // room for pages alone is not enough
+	assert_false(h.ask_mapping(4 * mib, 4096, GFP_KERNEL));
+}
+
 void a_new_limit_ends_the_credit(void **)
 {
 	headroom h(script);
@@ -308,6 +328,7 @@ int main()
 		cmocka_unit_test_setup(stops_at_min_and_at_half_of_it, start_script),
 		cmocka_unit_test_setup(readings_are_few, start_script),
 		cmocka_unit_test_setup(near_min_each_request_is_looked_at, start_script),
+		cmocka_unit_test_setup(a_refusal_stands_for_a_moment, start_script),
 		cmocka_unit_test_setup(a_new_limit_ends_the_credit, start_script),
 		cmocka_unit_test_setup(low_lasts_until_high, start_script),
 	};

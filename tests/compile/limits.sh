@@ -7,22 +7,11 @@
 # shellcheck source=tests/compile/common
 . "$(dirname "$0")/common"
 
-groups=/sys/fs/cgroup/memory
-group=$groups/mempool-limits.$$
+# shellcheck source=tests/compile/cgroup
+. tests/compile/cgroup
 
-clean_up()
-{
-	rmdir "$group" 2>/dev/null || true
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-[ -f "$groups/memory.limit_in_bytes" ] || skip "no memory cgroup of version 1 here"
-mkdir "$group" 2>/dev/null || skip "no memory cgroup can be made here"
-echo $((64 << 20)) >"$group/memory.limit_in_bytes" || skip "the memory cgroup takes no limit"
-# Where memory can be swapped, it must not be.
-[ ! -f "$group/memory.memsw.limit_in_bytes" ] ||
-	echo $((64 << 20)) >"$group/memory.memsw.limit_in_bytes" 2>/dev/null || true
+make_group mempool-limits
+limit_group $((64 << 20))
 
 "$CC" -std=c11 -D_GNU_SOURCE -O1 -I. -o "$scratch/hungry" tests/compile/hungry.c \
 	-L"$BUILD" -lmempool -lpthread -Wl,-rpath,"$(realpath "$BUILD")" || fail "hungry.c does not build"

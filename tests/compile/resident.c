@@ -41,6 +41,7 @@ static struct shared {
 } * shared;
 
 static mempool_t *pool;
+static int serves; /* elements by mempool_alloc(): from the backing, as long as that has any */
 static const struct backing {
 	const char *name;
 	mempool_alloc_t *alloc;
@@ -79,7 +80,8 @@ static void take_and_write(int round)
 	void *element[SHARE];
 
 	for (int i = 0; i < SHARE; i++) {
-		element[i] = mempool_alloc_preallocated(pool);
+		element[i] =
+			serves ? mempool_alloc(pool, i % 2 ? GFP_ATOMIC : GFP_NOIO) : mempool_alloc_preallocated(pool);
 		if (!element[i])
 			atomic_fetch_add(&shared->nulls, 1);
 		else
@@ -89,11 +91,21 @@ static void take_and_write(int round)
 		mempool_free(element[i], pool);
 }
 
+/* As docs/guarantee.md has it: what a thread will ever use of its stack is there. */
+static void touch_stack(void)
+{
+	volatile char room[16 * 1024];
+
+	for (size_t i = 0; i < sizeof(room); i += 4096)
+		room[i] = 0;
+}
+
 static void *work(void *arg)
 {
 	long before;
 
-	faults_so_far(); /* its code and this stack are there now */
+	touch_stack();
+	faults_so_far(); /* its code is there now */
 	atomic_fetch_add(&shared->ready, 1);
 	while (!atomic_load(&shared->go))
 		sched_yield();
@@ -155,6 +167,7 @@ static void in_the_cgroup(const char *what, const char *cgroup)
 {
 	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
 	struct mempool_cert cert = {.size = sizeof(cert)};
+	pthread_attr_t small;
 	pthread_t threads[3];
 	char path[4096];
 	int fd;
@@ -170,14 +183,19 @@ static void in_the_cgroup(const char *what, const char *cgroup)
 		strcmp(what, "resized") == 0 ? 1 : 2 * SHARE, backing->alloc, backing->free,
 		backing->data ? (void *)backing->data : kmem_cache_create("resident", 256, 0, 0, NULL), &attr);
 	NEED(pool);
+	serves = strcmp(what, "served") == 0;
 	if (strcmp(what, "resized") == 0)
 		NEED(mempool_resize(pool, 2 * SHARE) == 0);
 	if (strcmp(what, "adopted") == 0)
 		adopt();
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 256 * 1024);
 	for (int i = 0; i < 2; i++)
-		NEED(pthread_create(&threads[i], NULL, work, NULL) == 0);
+		NEED(pthread_create(&threads[i], &small, work, NULL) == 0);
 	while (atomic_load(&shared->ready) < 2)
 		sched_yield();
+	if (serves)
+		NEED(mlockall(MCL_CURRENT) == 0); /* the C library's code, too, that asks for headroom */
 	if (strcmp(what, "control") == 0 || strcmp(what, "living") == 0)
 		have_child(1);
 	if (strcmp(what, "dead") == 0)
