@@ -5,6 +5,7 @@
 #include "tools/certify.hpp"
 #include "tools/demo.hpp"
 #include "tools/lab.hpp"
+#include "tools/trace.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -119,11 +120,14 @@ int run(int argc, char **argv)
 	demo::options demo_wanted;
 	certify::options certify_wanted;
 	lab::options lab_wanted;
+	trace::options trace_wanted;
+	argc = trace::take_command(argc, argv, trace_wanted);
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
 	add_demo(app, demo_wanted);
 	add_certify(app, certify_wanted);
 	lab::declare(app, lab_wanted);
+	trace::add_to(app, trace_wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
@@ -132,11 +136,15 @@ int run(int argc, char **argv)
 			throw CLI::ValidationError(why);
 		if (const std::string why = lab::refusal(lab_wanted); app.got_subcommand("lab") && !why.empty())
 			throw CLI::ValidationError(why);
+		if (app.got_subcommand("trace") && !trace::refusal(trace_wanted).empty())
+			throw CLI::ValidationError(trace::refusal(trace_wanted));
 	} catch (const CLI::ParseError &e) {
 		return leave(app, e);
 	}
 	if (app.got_subcommand("lab"))
 		return lab::start(lab_wanted);
+	if (app.got_subcommand("trace"))
+		return trace::run(trace_wanted);
 	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
 }
 
@@ -148,6 +156,9 @@ int main(int argc, char **argv)
 		return run(argc, argv);
 	} catch (const demo::failure &e) {
 		std::cerr << "mempool demo: " << e.what() << '\n';
+		return e.status;
+	} catch (const trace::failure &e) {
+		std::cerr << "mempool trace: " << e.what() << "\n";
 		return e.status;
 	} catch (const std::exception &e) {
 		std::cerr << "mempool: " << e.what() << '\n';

@@ -8,18 +8,22 @@ LIBDIR  ?= $(PREFIX)/lib
 BINDIR  ?= $(PREFIX)/bin
 # `mempool demo` looks for its daemon here, next to BINDIR.
 LIBEXECDIR ?= $(PREFIX)/libexec/mempool
+# Scripts for bpftrace.
+DATADIR ?= $(PREFIX)/share/mempool
 MANDIR  ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include
 CMAKEDIR := $(LIBDIR)/cmake/mempool
 
 INSTALLED_HEADERS := $(wildcard mempool/*.h mempool/*.hpp mempool/linux/*.h)
 INSTALLED_MAN     := $(wildcard docs/man/*.[137])
+INSTALLED_SCRIPTS := $(wildcard tools/trace/*.bt)
 INSTALLED_FILES   := $(INSTALLED_HEADERS:%=$(INCLUDEDIR)/%) $(BINDIR)/mempool $(LIBEXECDIR)/logd \
 		     $(addprefix $(LIBDIR)/,libmempool.so.$(VERSION) $(SONAME) libmempool.so libmempool.a libmempool-preload.so pkgconfig/mempool.pc) \
 		     $(addprefix $(CMAKEDIR)/,mempoolConfig.cmake mempoolConfigVersion.cmake) \
+		     $(INSTALLED_SCRIPTS:tools/%=$(DATADIR)/%) \
 		     $(foreach page,$(INSTALLED_MAN),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 # Folders that are ours alone, inner ones first; uninstall removes them once they are empty.
-INSTALLED_DIRS    := $(INCLUDEDIR)/mempool/linux $(INCLUDEDIR)/mempool $(CMAKEDIR) $(LIBEXECDIR)
+INSTALLED_DIRS    := $(INCLUDEDIR)/mempool/linux $(INCLUDEDIR)/mempool $(CMAKEDIR) $(LIBEXECDIR) $(DATADIR)/trace $(DATADIR)
 
 # The installed command knows nothing of the build tree.
 $(BUILD)/mempool-install: $(CMD_OBJ) $(DEV_SO) $(BUILD)/command.stamp
@@ -40,6 +44,7 @@ install: lib $(if $(CMD_SRC),$(BUILD)/mempool-install $(BUILD)/examples/logd) ##
 	$(if $(PRELOAD_SO),$(call put,755,$(PRELOAD_SO),$(LIBDIR)/libmempool-preload.so))
 	$(if $(CMD_SRC),$(call put,755,$(BUILD)/mempool-install,$(BINDIR)/mempool))
 	$(if $(CMD_SRC),$(call put,755,$(BUILD)/examples/logd,$(LIBEXECDIR)/logd))
+	$(foreach s,$(INSTALLED_SCRIPTS),$(call put,755,$(s),$(DATADIR)/$(s:tools/%=%)) &&) true
 	$(foreach m,$(INSTALLED_MAN),$(call put,644,$(m),$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) &&) true
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR)
 	$(TEMPLATE) mempool/packaging/mempool.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/mempool.pc
