@@ -66,7 +66,8 @@ typedef struct mempool {
 	void *takes_back;                /* and where they go back to */
 	uintptr_t home_start;            /* around the memory that reserved elements are made of */
 	size_t home_bytes;
-	void *reserved[23];
+	void *direct;                    /* a pool over callbacks that nothing else has to be asked about */
+	void *reserved[22];
 } mempool_t;
 
 /** MEMPOOL_NAME_MAX - a pool's name has at most this many bytes, the final 0 included. */

@@ -51,13 +51,14 @@ template <class Atomics> class spread_hints {
 		return hints_[cpu < cpus_ ? cpu : cpu % cpus_];
 	}
 
-	/// `n` entries were taken (given: negative). True when the level should be looked at.
+	/// `n` entries were taken. True when the level should be looked at.
 	bool count_out(hint &h, int n)
 	{
 		const int64_t out = h.out.load(std::memory_order_relaxed) + n;
 		h.out.store(out, std::memory_order_relaxed);
 		return out > h.threshold.load(std::memory_order_relaxed);
 	}
+	void count_in(hint &h) { h.out.store(h.out.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed); }
 
 	/// The level as it is now, for the lowest.
 	void look(hint &h, int level)

@@ -171,7 +171,7 @@ template <class Atomics> class basic_spread_store {
 		slots_.note(slots::some, i);
 		h.top.store(i + apart, std::memory_order_relaxed);
 		counters_.add(count_given, 1);
-		hints_.count_out(h, -1);
+		hints_.count_in(h);
 	}
 
 	void *take_slow(hint &h);

@@ -10,7 +10,7 @@ namespace mp::backing {
 bool barn::put_full(sheaf &s)
 {
 	const std::lock_guard guard(lock_);
-	if (full_count_ == full_kept)
+	if (full_count_ == full_kept_)
 		return false;
 	full_count_++;
 	s.next = full_;

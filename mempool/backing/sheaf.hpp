@@ -13,6 +13,7 @@
 #include "reserve/base/cpu.hpp"
 #include "reserve/base/rseq_stack.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <span>
 
@@ -90,16 +91,30 @@ struct sheaf_page {
 	static constexpr size_t bytes = 4096 - size_t{base::cache_line_bytes};
 	static constexpr size_t sheaf_bytes = sizeof(sheaf) + sheaf::capacity_max * sizeof(void *);
 	static constexpr auto sheaves = static_cast<unsigned>((bytes - sizeof(void *)) / sheaf_bytes);
+	// At the page's end: other structures that each call reads lie at the start of
+	// theirs, and a load whose address differs from a store's in multiples of 4096
+	// only is taken for one that needs what is being stored.
+	static constexpr size_t first_offset = (bytes - sheaves * sheaf_bytes) & ~size_t{15};
 
 	sheaf *at(unsigned i)
 	{
-		return reinterpret_cast<sheaf *>(reinterpret_cast<char *>(this + 1) + i * sheaf_bytes);
+		return reinterpret_cast<sheaf *>(reinterpret_cast<char *>(this) + first_offset + i * sheaf_bytes);
 	}
 };
 
 /// Sheaves of one cache for all CPUs: full ones (or nearly so) and empty ones.
 class barn {
       public:
+	/// How many full sheaves it keeps: as many as the kernel's, and more of small
+	/// objects, so that a batch of a thousand or two need not go to the slabs.
+	void init(size_t sheaf_objects_bytes)
+	{
+		constexpr size_t few = 10;
+		constexpr size_t many = 32;
+		constexpr size_t much_bytes = size_t{256} << 10;
+		full_kept_ = static_cast<unsigned>(std::clamp(much_bytes / sheaf_objects_bytes, few, many));
+	}
+
 	sheaf *take_full() { return take(full_); }
 	sheaf *take_empty() { return take(empty_); }
 	/// False when there are enough: the objects of this one belong into the slabs.
@@ -113,8 +128,7 @@ class barn {
       private:
 	sheaf *take(sheaf *&list);
 
-	// As many as the kernel's barn keeps.
-	static constexpr unsigned full_kept = 10;
+	unsigned full_kept_ = 0;
 	sheaf *full_ = nullptr;
 	sheaf *empty_ = nullptr;
 	unsigned full_count_ = 0;

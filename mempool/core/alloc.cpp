@@ -110,6 +110,16 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	return element;
 }
 
+/// The user's own callback, on an ordinary day.
+[[gnu::noinline]] void *alloc_direct(mempool_t &pool, mempool_control &control, gfp_t callers)
+{
+	void *element = pool.alloc(first_mask(full_mask(callers)), pool.pool_data);
+	if (element == nullptr) [[unlikely]]
+		return alloc_slow(pool, control, full_mask(callers), base::never_ns, "mempool_alloc");
+	control.counters.add(count_allocs);
+	return element;
+}
+
 /// Nothing lay ready by the shortest way.
 [[gnu::noinline]] void *alloc_unready(mempool_t *pool, gfp_t callers)
 {
@@ -117,13 +127,8 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching() ||
 	    control->refill.load(std::memory_order_relaxed)) [[unlikely]]
 		return alloc(pool, callers, base::never_ns, "mempool_alloc");
-	if (control->backing == backing::backing_kind::users_own) {
-		void *element = pool->alloc(first_mask(full_mask(callers)), pool->pool_data);
-		if (element == nullptr)
-			return alloc_slow(*pool, *control, full_mask(callers), base::never_ns, "mempool_alloc");
-		control->counters.add(count_allocs);
-		return element;
-	}
+	if (control->backing == backing::backing_kind::users_own)
+		return alloc_direct(*pool, *control, callers);
 	return alloc_ready_made(*pool, *control, callers);
 }
 
@@ -136,10 +141,14 @@ using namespace mp::core;
 extern "C" void *mempool_alloc(mempool_t *pool, gfp_t gfp_mask)
 {
 	// The ordinary day. What the mask allows does not matter to what lies ready.
-	if (pool != nullptr && pool->ready != nullptr && (gfp_mask & ~ordinary_flags) == 0 && !watch::watching())
-		[[likely]]
-		if (void *element = static_cast<backing::sheaves *>(pool->ready)->take()) [[likely]]
-			return element;
+	if (pool != nullptr && (gfp_mask & ~ordinary_flags) == 0 && !watch::watching()) [[likely]] {
+		if (auto *ready = static_cast<backing::sheaves *>(pool->ready)) [[likely]] {
+			if (void *element = ready->take()) [[likely]]
+				return element;
+		} else if (auto *direct = static_cast<mempool_control *>(pool->direct)) {
+			return alloc_direct(*pool, *direct, gfp_mask);
+		}
+	}
 	return alloc_unready(pool, gfp_mask);
 }
 

@@ -278,6 +278,9 @@ void shorten_ways(mempool_t &pool, mempool_control &control, const request &r)
 	backing::sheaves *takes_back = backing::ready_room(backing, r.pool_data);
 	auto *slab_cache =
 		control.backing == backing::backing_kind::slab ? static_cast<kmem_cache *>(r.pool_data) : nullptr;
+	// A locked store is asked otherwise whether it is full.
+	if (control.backing == backing::backing_kind::users_own && r.attr.store == MEMPOOL_STORE_SPREAD)
+		pool.direct = &control;
 	// Other users of a kmalloc class are too many to tell apart.
 	if (slab_cache != nullptr && control.sole.claim(slab_cache)) {
 		pool.ready = ready;

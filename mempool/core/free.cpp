@@ -61,6 +61,19 @@ void give_back(mempool_t &pool, mempool_control &control, void *element)
 		return;
 	give_back(*pool, control, element);
 }
+
+/// To the user's own callback, or into the reserve, on an ordinary day.
+[[gnu::noinline]] void free_direct(void *element, mempool_t *pool)
+{
+	auto &control = *static_cast<mempool_control *>(pool->direct);
+	if (control.reserve.store().spread_is_full()) [[likely]] {
+		control.counters.add(count_frees);
+		return pool->free(element, pool->pool_data);
+	}
+	// At an odd address it may be a mistake: not by this way.
+	if ((reinterpret_cast<uintptr_t>(element) & poisoned_bit) != 0 || !give_entry(*pool, control, element))
+		free_slow(element, pool);
+}
 } // namespace
 
 void free_delayed(mempool_t &pool, mempool_control &control)
@@ -82,9 +95,14 @@ extern "C" void mempool_free(void *element, mempool_t *pool)
 	// full (PAR-22).
 	// acquire: pairs with the release fences in the store, ORD-1, and in the arena, ORD-15
 	base::fence(std::memory_order_acquire);
-	if (element != nullptr && pool != nullptr && pool->takes_back != nullptr && !watch::watching() &&
-	    !near_home(*pool, element) && pool->control->reserve.store().spread_is_full()) [[likely]]
-		if (static_cast<backing::sheaves *>(pool->takes_back)->give(element)) [[likely]]
-			return;
+	if (element != nullptr && pool != nullptr && !watch::watching()) [[likely]] {
+		if (auto *room = static_cast<backing::sheaves *>(pool->takes_back)) [[likely]] {
+			if (!near_home(*pool, element) && pool->control->reserve.store().spread_is_full() &&
+			    room->give(element)) [[likely]]
+				return;
+		} else if (pool->direct != nullptr) {
+			return free_direct(element, pool);
+		}
+	}
 	free_slow(element, pool);
 }

@@ -23,7 +23,8 @@ inline constexpr unsigned probing = 1U << 28;        // probes of ordinary calls
 inline constexpr unsigned non_block_seen = 1U << 30; // some thread called non_block_start()
 inline constexpr unsigned tracker_seen = 1U << 31;   // some pool tracks its elements
 
-extern constinit std::atomic<unsigned> watch_word;
+// Hidden, so that a look at it is one instruction: -fvisibility is silent about what lies elsewhere.
+extern constinit std::atomic<unsigned> watch_word [[gnu::visibility("hidden")]];
 
 /// Is there anything to look at? The one load of an ordinary day.
 inline bool watching()

@@ -20,7 +20,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#define MP_TRACE_SEMAPHORE(NAME, name, args) extern volatile unsigned short mempool_##name##_semaphore;
+#define MP_TRACE_SEMAPHORE(NAME, name, args) \
+	extern volatile unsigned short mempool_##name##_semaphore [[gnu::visibility("hidden")]];
 extern "C" {
 MEMPOOL_TRACE_EVENTS(MP_TRACE_SEMAPHORE)
 }

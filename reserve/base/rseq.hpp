@@ -33,7 +33,9 @@ namespace mp::base {
 /// be had. A number of any size: callers bring it into their range.
 [[gnu::always_inline]] inline unsigned current_cpu()
 {
-	return rseq_usable() ? rseq_cpu() : cpu_number();
+	// Where sections are not to be had, the area has no number.
+	const unsigned cpu = rseq_cpu();
+	return static_cast<int>(cpu) >= 0 || rseq_usable() ? cpu : cpu_number();
 }
 
 /// When it returns true, every section that was running on any CPU has ended

@@ -43,7 +43,7 @@ namespace mp::base {
 static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entries) == 16 && rseq_cpu_shift == 6);
 
 /// The CPU as the kernel left it in the thread's area; above 2^31 where it is
-/// not known. Only where rseq_usable().
+/// not known, which it never is where sections are not to be had.
 [[gnu::always_inline]] inline unsigned rseq_cpu()
 {
 	unsigned cpu;
@@ -70,22 +70,26 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 }
 
 // Not by `asm goto`: g++ 12 takes wrong values for outputs on some of its edges.
+// The word is read whole, and written by an instruction of its own: to read a
+// part of what was just written, or to add to memory, takes batches a third longer.
 
 /// The newest entry of this CPU's stack; nullptr when it has none.
 [[gnu::always_inline]] inline void *rseq_pop(const rseq_cpus &cpus)
 {
 	uint64_t stack;
-	uint64_t count;
+	uint64_t word;
+	uint64_t index;
 	void *entry;
 	asm volatile(MP_RSEQ_BEGIN
 		     "\txorl %k[entry], %k[entry]\n" MP_RSEQ_MY_CPU
 		     "\tmovq (%[cpu]), %[cpu]\n" // the stack
-		     "\tmovzwl (%[cpu]), %k[index]\n"
+		     "\tmovq (%[cpu]), %[word]\n\tmovzwl %w[word], %k[index]\n"
 		     "\ttestl %k[index], %k[index]\n\tjz 5f\n"
 		     "\tmovq 8(%[cpu],%[index],8), %[entry]\n"
-		     MP_RSEQ_STRETCH "\taddq $0xffff, (%[cpu])\n" // one less there, one more popped
+		     "\taddq $0xffff, %[word]\n" // one less there, one more popped
+		     MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
 		     "2:\n5:\n" MP_RSEQ_END
-		     : [cpu] "=&r"(stack), [index] "=&r"(count), [entry] "=&r"(entry)
+		     : [cpu] "=&r"(stack), [word] "=&r"(word), [index] "=&r"(index), [entry] "=&a"(entry)
 		     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base)
 		     : "memory");
 	return entry;
@@ -95,17 +99,19 @@ static_assert(offsetof(rseq_stack, capacity) == 8 && offsetof(rseq_stack, entrie
 [[gnu::always_inline]] inline bool rseq_push(const rseq_cpus &cpus, void *entry)
 {
 	uint64_t stack;
-	uint64_t count;
+	uint64_t word;
+	uint64_t index;
 	bool done;
 	asm volatile(MP_RSEQ_BEGIN MP_RSEQ_MY_CPU
 		     "\tmovq (%[cpu]), %[cpu]\n" // the stack
-		     "\tmovzwl (%[cpu]), %k[index]\n"
+		     "\tmovq (%[cpu]), %[word]\n\tmovzwl %w[word], %k[index]\n"
 		     "\tcmpq 8(%[cpu]), %[index]\n\tjae 5f\n"
 		     "\tmovq %[entry], 16(%[cpu],%[index],8)\n" // beyond the count: nobody looks there
-		     MP_RSEQ_STRETCH "\taddq $1, (%[cpu])\n"
+		     "\taddq $1, %[word]\n"
+		     MP_RSEQ_STRETCH "\tmovq %[word], (%[cpu])\n"
 		     "2:\n\tstc\n"
 		     "5:\n" MP_RSEQ_END
-		     : [cpu] "=&r"(stack), [index] "=&r"(count), "=@ccc"(done)
+		     : [cpu] "=&r"(stack), [word] "=&r"(word), [index] "=&r"(index), "=@ccc"(done)
 		     : [area] "r"(__rseq_offset), [count] "m"(cpus.count), [base] "m"(cpus.base), [entry] "r"(entry)
 		     : "memory");
 	return done;

@@ -288,6 +288,21 @@ void figures_do_not_fall_below_nothing(void **)
 	mempool_destroy(pool);
 }
 
+/// A barn keeps enough for a batch of small objects, and not too many large ones.
+void a_large_batch_stays_at_hand(void **)
+{
+	const auto left_after = [](unsigned size) {
+		cache c(size);
+		const one_cpu pinned;
+		for (void *o : c.alloc_many(1500))
+			c.free(o);
+		return c.in_use();
+	};
+	assert_true(left_after(64) >= 1500);
+	constexpr size_t kept_by_barn = 10;
+	assert_in_range(left_after(PAGE_SIZE), 1, (kept_by_barn + 3) * backing::sheaf::capacity_max);
+}
+
 void page_sized_objects_do_not_meet_in_the_same_sets(void **)
 {
 	for (const unsigned pages : {1U, 2U, 4U}) {
@@ -314,6 +329,7 @@ int main()
 		cmocka_unit_test(a_handler_gets_no_pages_under_their_lock),
 		cmocka_unit_test(pools_of_one_cache_count_each_their_own),
 		cmocka_unit_test(figures_do_not_fall_below_nothing),
+		cmocka_unit_test(a_large_batch_stays_at_hand),
 		cmocka_unit_test(page_sized_objects_do_not_meet_in_the_same_sets),
 	};
 	return cmocka_run_group_tests_name("sheaves", tests, nullptr, nullptr);
