@@ -66,7 +66,7 @@ typedef struct mempool {
 	void *takes_back;                /* and where they go back to */
 	uintptr_t home_start;            /* around the memory that reserved elements are made of */
 	size_t home_bytes;
-	void *direct;                    /* a pool over callbacks that nothing else has to be asked about */
+	void *direct; /* a pool over callbacks that nothing else has to be asked about */
 	void *reserved[22];
 } mempool_t;
 

@@ -110,11 +110,12 @@ constexpr unsigned pairs_per_pass = 256;
 template <class Ops> void run_pairs(worker &w, void *context, bool watchful)
 {
 	w.run([&] {
+		void *const from = context; // in a register, see run_batches()
 		unsigned done = 0;
 		do {
-			void *element = get<Ops>(context, w.failures);
+			void *element = get<Ops>(from, w.failures);
 			touch(element, done);
-			Ops::free(context, element);
+			Ops::free(from, element);
 		} while (++done < pairs_per_pass && !(watchful && w.is_over()));
 		return done;
 	});
@@ -133,14 +134,19 @@ template <class Ops> void run_batches(worker &w, void *context, const loop_plan 
 		orders order(batch, 1 + w.id());
 		std::vector<void *> elements(batch);
 		w.run([&] {
+			// In registers, as a program's own loop has it. What is loaded anew after an element was
+			// touched may have to wait until the address of that element is known.
+			void *const from = context;
+			void **const them = elements.data();
+			const unsigned count = batch;
 			const uint32_t *next = order.next();
 			unsigned done = 0;
 			do
-				touch(elements[done] = get<Ops>(context, w.failures), done);
-			while (++done < batch && !(watchful && w.is_over()));
-			if (done == batch)
-				for (unsigned i = 0; i < batch; i++)
-					Ops::free(context, elements[next[i]]);
+				touch(them[done] = get<Ops>(from, w.failures), done);
+			while (++done < count && !(watchful && w.is_over()));
+			if (done == count)
+				for (unsigned i = 0; i < count; i++)
+					Ops::free(from, them[next[i]]);
 			else
 				free_broken_off<Ops>(context, elements, done);
 			return done;
