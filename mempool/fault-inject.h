@@ -261,7 +261,8 @@ int mempool_fault_apply(pid_t pid, const char *text, struct mempool_fault_error 
  * struct mempool_fault_point - a point, as it is set now.
  * @size: sizeof(struct mempool_fault_point), as the library knows it.
  * @name: such as "failslab" or "fail_mempool_alloc@requests".
- * @decisions: how often it was asked while it was set, or a thread's nth was.
+ * @decisions: how often it was asked while it was set, or a thread's nth was; threads that come at the same time may
+ * count once.
  * @failures: how often it failed.
  *
  * The rest is as in struct fault_attr, and as the kernel's files of those names.

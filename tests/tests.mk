@@ -24,7 +24,7 @@ SIGNAL_PROGRAM  := $(BUILD)/tests/stress/signal_stress
 RELACY_SRC      := $(if $(INSTRUMENT),,$(wildcard tests/relacy/*.cpp))
 RELACY_OBJ      := $(RELACY_SRC:%.cpp=$(BUILD)/obj/%.o)
 RELACY_PROGRAMS := $(RELACY_SRC:tests/%.cpp=$(BUILD)/tests/%)
-TEST_PROGRAMS   := $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(RELACY_PROGRAMS) $(MODEL_PROGRAM) $(SIGNAL_PROGRAM)
+TEST_PROGRAMS   = $(CHECK_PROGRAM) $(CMOCKA_PROGRAMS) $(RELACY_PROGRAMS) $(MODEL_PROGRAM) $(SIGNAL_PROGRAM) $(FUZZ_PROGRAMS)
 TEST_SCRIPTS    := $(wildcard tests/compile/*.sh)
 
 $(eval $(call stamp,tests,$$(CHECK_OBJ) $$(CMOCKA_HELP) $$(MODEL_OBJ)))
@@ -90,6 +90,7 @@ TEST_OBJ := $(SUBJECT_SRC:%.c=$(BUILD)/obj/%.o) $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMO
 RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 .PHONY: check tests run-tests model stress asan ubsan tsan coverage
 tests: all $(TEST_PROGRAMS) $(SWEEPS) $(VICTIMS) $(SUBJECT) ## build the test programs, and run none

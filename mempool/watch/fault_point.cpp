@@ -64,7 +64,12 @@ bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked
 {
 	fault_thread &thread = this_fault_thread();
 	const bool by_nth = thread.nth != 0;
-	if (!by_nth && slot.probability.load(relaxed) == 0) [[likely]] // (2) of PAR-36, before all else costs time
+	// (2) to (4) of PAR-36 before what costs more; who decides by nth does not look at them.
+	if (!by_nth && slot.probability.load(relaxed) == 0)
+		return false;
+	// As a count to look at: an increment that another thread's hides is not worth a locked instruction.
+	slot.decisions.store(slot.decisions.load(relaxed) + 1, relaxed);
+	if (!by_nth && slot.times.load(relaxed) == 0)
 		return false;
 	const stack_range range = {slot.stacktrace_depth.load(relaxed), slot.require_start.load(relaxed),
 				   slot.require_end.load(relaxed), slot.reject_start.load(relaxed),
@@ -74,8 +79,6 @@ bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked
 				 &fault_count_of(index)};
 	const fault_rules rules = {std::min<uint64_t>(slot.probability.load(relaxed), 100), slot.interval.load(relaxed),
 				   (slot.flags.load(relaxed) & fault_task_filter) != 0};
-
-	slot.decisions.fetch_add(1, relaxed);
 	if (!fault_decide(rules, {slot.times, slot.space}, thread, filter_of(range), draw)) [[likely]]
 		return false;
 	slot.failures.fetch_add(1, relaxed);
@@ -99,14 +102,6 @@ bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask
 	return size >= size_t{1} << std::min(slot.min_order.load(relaxed), 31U);
 }
 
-/// The name behind the '@' of such a slot.
-std::string_view name_in(const fault_slot &slot)
-{
-	std::string_view text = slot.text();
-	text.remove_prefix(std::min(text.find('@'), text.size() - 1) + 1);
-	return text;
-}
-
 /// The decisions of those slots that stand for the point for this pool or cache alone.
 bool decide_for_one(fault_table &table, fault_point point, const fault_asked &who, size_t size, gfp_t mask,
 		    bool cache_marked)
@@ -115,7 +110,7 @@ bool decide_for_one(fault_table &table, fault_point point, const fault_asked &wh
 	for (unsigned i = static_cast<unsigned>(fault_point::count); i < table.count(); i++) {
 		fault_slot &slot = table.slots[i];
 		if (slot.stands_for == number && slot.probability.load(relaxed) != 0 && slot.is_ready() &&
-		    name_in(slot) == who.name && concerns(point, slot, size, mask, cache_marked) &&
+		    slot.is_for(who.name) && concerns(point, slot, size, mask, cache_marked) &&
 		    decide(table, slot, size, who))
 			return true;
 	}
@@ -124,7 +119,7 @@ bool decide_for_one(fault_table &table, fault_point point, const fault_asked &wh
 
 } // namespace
 
-bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked)
+bool ask_fault(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked)
 {
 	const fault_scope inside; // what the decision itself does, such as a report, is spared
 	if (!inside.may_inject())

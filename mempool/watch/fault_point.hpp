@@ -15,7 +15,9 @@
 #include "mempool/gfp.h"
 #include "mempool/watch/debug.hpp"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace mp::watch {
 
@@ -39,8 +41,19 @@ inline bool faults_armed()
 	return debug_on(fault_armed);
 }
 
+/// Bit n: the n-th point may fail, for all or for one; all bits while a thread's
+/// nth is set, or others may set points unseen. Written by fault_table_changed().
+extern constinit std::atomic<uint32_t> armed_points;
+
+[[gnu::noinline]] bool ask_fault(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked);
+
 /// Does it fail? Asks the thread's nth, then the point, then the one that is
 /// meant for this pool or cache (point@name). `mask` is looked at where the kernel does so.
-[[gnu::cold]] bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked = false);
+inline bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked = false)
+{
+	if ((armed_points.load(std::memory_order_relaxed) >> static_cast<unsigned>(point) & 1) == 0) [[likely]]
+		return false;
+	return ask_fault(point, name, size, mask, cache_marked);
+}
 
 } // namespace mp::watch

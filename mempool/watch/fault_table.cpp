@@ -14,12 +14,17 @@
 #include <cstring>
 
 namespace mp::watch {
+
+constinit std::atomic<uint32_t> armed_points{0};
+
 namespace {
 
 constinit fault_table own = {};
 constinit std::atomic<fault_table *> live{&own};
 constinit std::atomic<bool> published{false};
 constinit std::atomic<bool> names_used{false};
+
+constexpr unsigned built_in_count = static_cast<unsigned>(fault_point::count);
 
 constexpr std::string_view built_in[] = {
 	"failslab",
@@ -32,7 +37,7 @@ constexpr std::string_view built_in[] = {
 	"delay_mempool_free",
 	"drain_mempool_reserve",
 };
-static_assert(std::size(built_in) == static_cast<size_t>(fault_point::count));
+static_assert(std::size(built_in) == built_in_count);
 
 // Before the settings from the environment are read.
 __attribute__((constructor(101))) void name_points()
@@ -43,20 +48,24 @@ __attribute__((constructor(101))) void name_points()
 		static_cast<void>(own.claim(name)); // in this order: the enumeration's
 }
 
-/// Is there a point that may fail, or anybody who may set one unseen?
-bool anything_armed()
+/// What may fail: bits of armed_points, and one beyond them for all other points.
+uint32_t what_is_armed()
 {
-	bool armed = published.load(std::memory_order_relaxed) || fault_threads_count();
-	bool names = published.load(std::memory_order_relaxed);
+	constexpr auto relaxed = std::memory_order_relaxed;
 	const fault_table &table = fault_table_live();
+	const bool unseen = published.load(relaxed); // somebody else may set points
+	uint32_t armed = unseen || fault_threads_count() ? UINT32_MAX : 0;
+	bool names = unseen;
 	for (unsigned i = 0; i < table.count(); i++) {
 		const fault_slot &slot = table.slots[i];
 		if (!slot.is_ready())
 			continue;
-		armed = armed || slot.probability.load(std::memory_order_relaxed) != 0;
 		names = names || slot.stands_for != 0;
+		const unsigned number = slot.stands_for != 0 ? slot.stands_for - 1U : i;
+		if (slot.probability.load(relaxed) != 0)
+			armed |= 1U << std::min(number, built_in_count);
 	}
-	names_used.store(names, std::memory_order_relaxed);
+	names_used.store(names, relaxed);
 	return armed;
 }
 
@@ -65,6 +74,12 @@ bool anything_armed()
 std::string_view fault_slot::text() const
 {
 	return {name, strnlen(name, sizeof(name))};
+}
+
+bool fault_slot::is_for(const char *whose) const
+{
+	const size_t at = std::min<size_t>(name_at, sizeof(name) - 1);
+	return strncmp(name + at, whose, sizeof(name) - at) == 0;
 }
 
 fault_settings fault_slot::settings() const
@@ -143,7 +158,8 @@ fault_slot *fault_table::claim(std::string_view name)
 		slot.hash = fault_hash(name);
 		const size_t mark = name.find('@');
 		const fault_slot *of = mark != std::string_view::npos ? find({name.data(), mark}) : nullptr;
-		slot.stands_for = of != nullptr ? static_cast<uint32_t>(of - slots.data()) + 1 : 0;
+		slot.stands_for = of != nullptr ? static_cast<uint16_t>(of - slots.data() + 1) : uint16_t{0};
+		slot.name_at = static_cast<uint16_t>(of != nullptr ? mark + 1 : 0);
 		slot.set({});
 		uint32_t seen = used.load(std::memory_order_relaxed);
 		while (seen <= i && !used.compare_exchange_weak(seen, i + 1, std::memory_order_relaxed)) {}
@@ -175,15 +191,16 @@ void fault_table_changed()
 {
 	// Who changes something else meanwhile looks later than he changed it, and so
 	// do we: the last of all looks sees all changes, ORD-42.
-	bool armed = false;
+	uint32_t armed = 0;
 	do {
-		armed = anything_armed();
-		if (armed)
+		armed = what_is_armed();
+		armed_points.store(armed, std::memory_order_seq_cst);
+		if (armed != 0)
 			watch_word.fetch_or(fault_armed, std::memory_order_seq_cst);
 		else
 			watch_word.fetch_and(~fault_armed, std::memory_order_seq_cst);
 		base::fence(std::memory_order_seq_cst); // ORD-42
-	} while (anything_armed() != armed);
+	} while (what_is_armed() != armed);
 }
 
 bool fault_names_used()

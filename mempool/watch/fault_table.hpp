@@ -54,7 +54,8 @@ struct fault_slot {
 	enum : uint32_t { unused, claimed, ready };
 
 	std::atomic<uint32_t> state;
-	uint32_t stands_for; // point@NAME: the number of the point in `slots`, plus 1; else 0
+	uint16_t stands_for; // point@NAME: the number of the point in `slots`, plus 1; else 0
+	uint16_t name_at;    // and where NAME begins
 	char name[fault_name_bytes];
 	uint64_t hash; // of the name
 	std::atomic<uint64_t> probability;
@@ -81,6 +82,8 @@ struct fault_slot {
 		return state.load(std::memory_order_acquire) == ready;
 	}
 	std::string_view text() const;
+	/// Is NAME this one? For slots that stand for another.
+	bool is_for(const char *whose) const;
 	fault_settings settings() const;
 	void set(const fault_settings &to);
 };

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "mempool/watch/fault_decision.hpp"
+#include "mempool/watch/fault_table.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +16,33 @@
 
 namespace mp::watch {
 
+/// What a thread has; here, so that it is reached without a call.
+struct fault_thread_state {
+	fault_thread thread;
+	unsigned scope_depth;
+	bool quiet;
+	mempool_fault_hit last; // no point: none
+	char name[32];          // "": not found out yet
+	uint32_t counts[fault_slots];
+};
+extern constinit thread_local fault_thread_state fault_mine;
+
+/// Finds out what the thread is called, and its identity.
+void fault_find_name();
+
 /// With its identity, which is found out when it is first asked for.
-fault_thread &this_fault_thread();
+inline fault_thread &this_fault_thread()
+{
+	if (fault_mine.name[0] == 0) [[unlikely]]
+		fault_find_name();
+	return fault_mine.thread;
+}
 
 /// How often this thread came as far as a draw, at the point in that slot.
-uint32_t &fault_count_of(size_t slot);
+inline uint32_t &fault_count_of(size_t slot)
+{
+	return fault_mine.counts[slot];
+}
 
 /// What this thread is called in reports.
 const char *fault_thread_name();
@@ -36,10 +59,10 @@ bool fault_threads_count();
 /// Nothing is injected in it.
 class fault_scope {
       public:
-	fault_scope();
+	fault_scope() : outermost_(fault_mine.scope_depth++ == 0) {}
 	fault_scope(const fault_scope &) = delete;
 	fault_scope &operator=(const fault_scope &) = delete;
-	~fault_scope();
+	~fault_scope() { fault_mine.scope_depth--; }
 
 	/// Was there no other around it?
 	bool may_inject() const { return outermost_; }

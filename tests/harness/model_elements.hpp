@@ -12,23 +12,43 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 
 namespace model {
 
-/// Random numbers that a seed repeats.
+/// Random numbers that a seed repeats, or that a fuzzer's bytes say.
 class dice {
       public:
 	explicit dice(uint64_t seed) : engine_(seed) {}
+	explicit dice(std::span<const uint8_t> bytes) : bytes_(bytes), by_bytes_(true) {}
+	/// Are all bytes used up? From then on every number is 0.
+	bool at_end() const { return by_bytes_ && bytes_.empty(); }
 	/// 0 to bound - 1. The small bias does not matter here, but the standard's own distributions differ between
 	/// libraries.
-	unsigned below(size_t bound) { return static_cast<unsigned>(engine_() % bound); }
+	unsigned below(size_t bound)
+	{
+		return static_cast<unsigned>((by_bytes_ ? from_bytes(bound) : engine_()) % bound);
+	}
 	unsigned between(unsigned low, unsigned high) { return low + below(high - low + 1); }
 	bool chance(unsigned percent) { return below(100) < percent; }
 	template <class T, size_t n> const T &pick(const T (&choices)[n]) { return choices[below(n)]; }
 
       private:
+	/// As many bytes as it takes to say each number below the bound.
+	uint64_t from_bytes(size_t bound)
+	{
+		uint64_t number = 0;
+		for (size_t most = 1; most < bound && !bytes_.empty(); most *= 256) {
+			number = number * 256 + bytes_.front();
+			bytes_ = bytes_.subspan(1);
+		}
+		return number;
+	}
+
 	std::mt19937_64 engine_;
+	std::span<const uint8_t> bytes_;
+	bool by_bytes_ = false;
 };
 
 /// Makes elements of one size and takes them back.

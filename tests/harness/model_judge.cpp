@@ -25,6 +25,7 @@ std::string description;
 std::string history[history_length];
 unsigned reports;
 std::string report_text;
+void (*end_program)();
 
 void receive_report(enum mempool_report_kind, const char *text, size_t length, void *)
 {
@@ -40,8 +41,9 @@ void hung(int)
 
 } // namespace
 
-void init()
+void init(void (*end)())
 {
+	end_program = end;
 	mempool_set_report_fn(receive_report, nullptr);
 	struct sigaction action = {};
 	action.sa_handler = hung;
@@ -92,7 +94,9 @@ void mismatch(const std::string &what, const std::string &expected, const std::s
 {
 	printf("\nMISMATCH in step %u of the sequence: %s\n", step, what.c_str());
 	printf("  expected: %s\n  got:      %s\n", expected.c_str(), got.c_str());
-	printf("  to repeat this sequence alone: SEED=%llu OPS=%u\n", static_cast<unsigned long long>(seed), ops);
+	if (end_program == nullptr)
+		printf("  to repeat this sequence alone: SEED=%llu OPS=%u\n", static_cast<unsigned long long>(seed),
+		       ops);
 	printf("  pool: %s\n", description.c_str());
 	if (!report_text.empty())
 		printf("  the library reported meanwhile:\n%s", report_text.c_str());
@@ -102,6 +106,8 @@ void mismatch(const std::string &what, const std::string &expected, const std::s
 			printf("    %s\n", entry.c_str());
 	printf("%u passed, 1 failed\n", passed);
 	fflush(stdout);
+	if (end_program != nullptr)
+		end_program();
 	_exit(1);
 }
 

@@ -12,8 +12,8 @@
 
 namespace model::judge {
 
-/// Once, at the start.
-void init();
+/// Once, at the start. `end` ends the program after a mismatch; nullptr: exit status 1.
+void init(void (*end)() = nullptr);
 
 /// A new sequence begins.
 void begin_sequence(uint64_t seed, unsigned ops);

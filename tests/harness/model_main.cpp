@@ -48,7 +48,7 @@ int main()
 	while (by_time ? clock::now() < end : done < ops) {
 		const unsigned now = static_cast<unsigned>(std::min<uint64_t>(sequence_ops, ops - done));
 		model::judge::begin_sequence(seed + passed, now);
-		model::sequence(seed + passed, now).run();
+		model::sequence(model::dice(seed + passed), now).run();
 		passed = model::judge::sequence_passed();
 		done += now;
 	}

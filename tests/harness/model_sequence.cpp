@@ -41,8 +41,8 @@ unsigned set_debug_flags(unsigned flags)
 
 } // namespace
 
-sequence::sequence(uint64_t seed, unsigned ops)
-	: random_(seed), ops_(ops), family_(pick_family<family>(random_)),
+sequence::sequence(dice random, unsigned ops)
+	: random_(random), ops_(ops), family_(pick_family<family>(random_)),
 	  source_((debug_flags_ = set_debug_flags(pick_debug_flags(random_)),
 		   family_ == family::scripted_arena ? make_arena(random_) : make_library_source(random_))),
 	  player_(*source_, random_, family_ != family::ready_made), model_(player_)
@@ -59,7 +59,7 @@ sequence::~sequence()
 
 void sequence::run()
 {
-	for (unsigned i = 0; i < ops_; i++) {
+	for (unsigned i = 0; i < ops_ && !random_.at_end(); i++) {
 		if (random_.chance(3))
 			player_.change_mood();
 		if (random_.chance(2))

@@ -14,7 +14,8 @@ namespace model {
 
 class sequence {
       public:
-	sequence(uint64_t seed, unsigned ops);
+	/// Ends after `ops` operations, or with the bytes that say what to do.
+	sequence(dice random, unsigned ops);
 	~sequence();
 	sequence(const sequence &) = delete;
 	sequence &operator=(const sequence &) = delete;
