@@ -100,7 +100,7 @@ class reader {
 		for (const attribute *a : short_form) {
 			if (a != short_form[0] && !take(','))
 				return wrong(at_, "four numbers are needed: <interval>,<probability>,<space>,<times>");
-			if (!value_of(*a, slot))
+			if (!value_of(*a, slot, false))
 				return false;
 		}
 		return true;
@@ -210,7 +210,7 @@ class reader {
 		uint64_t value = 0;
 		if (!take('='))
 			return wrong(at_, "seed is followed by '=' and a number");
-		if (!number(value, any))
+		if (!number(value, any, true))
 			return false;
 		if (apply_)
 			table_.seed.store(value, std::memory_order_relaxed);
@@ -252,14 +252,15 @@ class reader {
 				continue;
 			if (!take('='))
 				return wrong(at_, "an attribute is followed by '=' and its value");
-			return value_of(a, slot);
+			return value_of(a, slot, true);
 		}
 		return wrong(name,
 			     "there is no such attribute; known: probability interval times space verbose task-filter "
 			     "stacktrace-depth require-start ...");
 	}
 
-	bool value_of(const attribute &a, fault_slot *slot)
+	/// `hex_too`: the kernel's four numbers are decimal ones.
+	bool value_of(const attribute &a, fault_slot *slot, bool hex_too)
 	{
 		uint64_t value = 0;
 		if (a.may_be_all && strncmp(at_, "-1", 2) == 0 && (at_[2] < '0' || at_[2] > '9')) {
@@ -270,7 +271,7 @@ class reader {
 				return wrong(at_, "Y or N is needed");
 			value = *at_ == 'Y' || *at_ == 'y' || *at_ == '1' ? 1 : 0;
 			at_++;
-		} else if (!number(value, a.most)) {
+		} else if (!number(value, a.most, hex_too)) {
 			return false;
 		}
 		if (slot != nullptr)
@@ -278,7 +279,7 @@ class reader {
 		return true;
 	}
 
-	bool number(uint64_t &value, uint64_t most)
+	bool number(uint64_t &value, uint64_t most, bool hex_too)
 	{
 		const char *start = at_;
 		if (*at_ < '0' || *at_ > '9')
@@ -286,7 +287,8 @@ class reader {
 		char *end = nullptr;
 		const int kept_errno = errno;
 		errno = 0;
-		value = strtoull(at_, &end, start[0] == '0' && (start[1] == 'x' || start[1] == 'X') ? 16 : 10);
+		const bool is_hex = hex_too && start[0] == '0' && (start[1] == 'x' || start[1] == 'X');
+		value = strtoull(at_, &end, is_hex ? 16 : 10);
 		const bool too_large = errno == ERANGE || value > most;
 		errno = kept_errno;
 		at_ = end;
