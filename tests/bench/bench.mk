@@ -35,7 +35,12 @@ BENCH_REPORT_OBJ := $(patsubst %,$(BUILD)/obj/tests/bench/%.o,chart_bars chart_c
 $(BUILD)/tests/cmocka/test_bench: CMOCKA_MORE = $(BENCH_REPORT_OBJ)
 $(BUILD)/tests/cmocka/test_bench: $(BENCH_REPORT_OBJ)
 
-.PHONY: bench bench-calls bench-deps bench-programs
+# What fault injection costs, armed and not; measured on a CPU of its own.
+$(BENCH_DIR)/faults-cost: $(BUILD)/obj/tests/bench/faults/cost.o $(DEV_SO)
+	@mkdir -p $(@D)
+	$(call quiet,LINK) $(CC) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
+
+.PHONY: bench bench-calls bench-deps bench-faults bench-programs
 .SECONDARY: $(BENCH_OBJ) $(GBENCH_OBJ) $(BUILD)/obj/tests/bench/calls.o
 bench-programs: lib
 	@$(MAKE) --no-print-directory $(BENCH_PROGRAMS) $(BENCH_PLUGINS)
@@ -60,6 +65,9 @@ bench: ## measure ours beside the peers that are installed, into $(BUILD)/bench;
 	@$(if $(BENCH_FILTER),,tail -c 3 $(BENCH_DIR)/gbench.json | grep -q '}' || { echo 'bench: gbench.json is not whole' >&2; exit 1; })
 	@sed -n '/^## Targets/,/^## Figures/p' $(BENCH_DIR)/bench.md | grep '^|' || :
 	@echo 'All figures are in $(BENCH_DIR): bench.md, bench.json, bench.svg, curves.svg, gbench.json'
+
+bench-faults: $(BENCH_DIR)/faults-cost ## ns that fault injection costs, not armed and armed without a hit
+	@chrt -f 50 taskset -c 1 $< || $<
 
 bench-calls: $(BENCH_DIR)/calls ## instructions of our calls, counted by callgrind
 	@command -v valgrind >/dev/null || { echo 'bench-calls: needs valgrind' >&2; exit 1; }

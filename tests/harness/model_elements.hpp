@@ -24,6 +24,8 @@ class dice {
 	explicit dice(std::span<const uint8_t> bytes) : bytes_(bytes), by_bytes_(true) {}
 	/// Are all bytes used up? From then on every number is 0.
 	bool at_end() const { return by_bytes_ && bytes_.empty(); }
+	/// A fuzzer wants to try much rather than to wait.
+	bool is_fuzzer() const { return by_bytes_; }
 	/// 0 to bound - 1. The small bias does not matter here, but the standard's own distributions differ between
 	/// libraries.
 	unsigned below(size_t bound)

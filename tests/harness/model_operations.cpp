@@ -60,7 +60,7 @@ void sequence::op_alloc()
 	const gfp_t mask = random_mask();
 	const outcome expected = model_.alloc(mask);
 	const bool timed = expected.would_sleep || random_.chance(20);
-	const uint64_t longest_ns = expected.would_sleep ? 100'000 : UINT64_MAX;
+	const uint64_t longest_ns = !expected.would_sleep ? UINT64_MAX : random_.is_fuzzer() ? 1 : 100'000;
 	static constexpr uint64_t times_ns[] = {0, 0, 1, 20'000, UINT64_MAX};
 	const uint64_t timeout_ns = std::min(random_.pick(times_ns), longest_ns);
 	if (timed)
