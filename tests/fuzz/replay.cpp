@@ -61,7 +61,7 @@ input vary(const std::vector<input> &corpus, std::mt19937_64 &random)
 			break;
 		}
 	}
-	varied.resize(std::min<size_t>(varied.size(), 4096));
+	varied.resize(std::min<size_t>(varied.size(), 1024));
 	return varied;
 }
 
