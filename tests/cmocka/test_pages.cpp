@@ -157,7 +157,7 @@ void a_slabs_descriptor_is_as_new(void **)
 {
 	for (int i = 0; i < 2; i++) {
 		void *at = nullptr;
-		backing::slab *s = backing::pages_alloc_slab(3, GFP_KERNEL, &at);
+		backing::slab *s = backing::pages_alloc_slab(3, GFP_KERNEL, &at, "as new");
 		assert_non_null(s);
 		const char zeros[backing::slab_descriptor_bytes] = {};
 		assert_memory_equal(s, zeros, sizeof(zeros));
