@@ -92,6 +92,8 @@ $(BUILD)/obj/mempool/watch/trace.o: FLAGS = $(LIB_FLAGS) -DMP_PROBES=$(PROBES)
 $(BUILD)/obj/mempool/watch/trace.o: $(BUILD)/probes.stamp
 # It defines malloc() itself, so the compiler may not make calls of that of anything.
 $(BUILD)/obj/tools/preload/%.o: FLAGS = $(LIB_FLAGS) -fno-builtin -fasynchronous-unwind-tables
+# The sources of pages, which it takes in by .incbin.
+$(BUILD)/obj/tools/pages.o: $(wildcard tools/lab/*.html tools/lab/*.css tools/lab/*.js tools/trace/*.html tools/trace/*.js)
 $(BUILD)/obj/%.o: %.cpp $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(call quiet,CXX ) $(CXX) $(ALL_FLAGS) $(FLAGS) -MMD -MP -c -o $@ $<

@@ -4,6 +4,7 @@
 #include "tools/lab.hpp"
 
 #include "tools/lab_explain.hpp"
+#include "tools/lab_html.hpp"
 #include "tools/lab_json.hpp"
 #include "tools/lab_lessons.hpp"
 #include "tools/lab_near.hpp"
@@ -77,11 +78,13 @@ int play_all(const options &wanted)
 		runs.push_back(play(*l));
 		failed = failed || !runs.back().failed().empty();
 		name_failures(runs.back());
-		if (wanted.json != "-" && !show(runs.back(), how))
+		if (wanted.json != "-" && wanted.html.empty() && !show(runs.back(), how))
 			break;
 	}
 	if (!wanted.json.empty())
 		write_output(wanted.json, to_json(runs) + "\n");
+	if (!wanted.html.empty())
+		write_pages(wanted.html, runs, wanted.all);
 	return failed ? 1 : 0;
 }
 
@@ -96,10 +99,16 @@ void declare(CLI::App &app, options &wanted)
 	lab->add_flag("--auto", wanted.auto_play, "Show all steps without waiting for keys")->disable_flag_override();
 	lab->add_option("--json", wanted.json, "Write what the lessons were as JSON; - writes it instead of the steps")
 		->type_name("FILE");
+	lab->add_option("--html", wanted.html,
+			"Write the lesson as a page, which a browser shows; with --all, one for each and index.html in "
+			"a folder")
+		->type_name("FILE");
 	lab->footer("Examples:\n"
 		    "  mempool lab --list\n"
 		    "  mempool lab two-passes\n"
 		    "  mempool lab --all --auto\n"
+		    "  mempool lab two-passes --html two-passes.html\n"
+		    "  mempool lab --all --html lessons\n"
 		    "  mempool lab explain 'GFP_KERNEL|__GFP_NORETRY' --level 0\n"
 		    "  mempool lab quiz\n"
 		    "Exit status: 0 all claims hold, 1 one does not, 2 the command line is wrong.");

@@ -17,6 +17,7 @@ struct options {
 	bool auto_play = false;
 	std::string lesson;
 	std::string json; // a file to write; "-": standard output
+	std::string html; // a file to write; with `all`, a folder
 
 	bool explain = false;
 	std::string mask;
