@@ -16,6 +16,18 @@ const std::vector<lesson> &lessons()
 		{"ordinary-day", "the backing serves, and the reserve is not touched", ordinary_day},
 		{"first-failure", "the backing has nothing, and the reserve steps in", first_failure},
 		{"two-passes", "why an allocation asks twice, and may not reclaim at first", two_passes},
+		{"atomic-vs-kernel", "one flag decides between NULL and sleep when nothing is left", atomic_vs_kernel},
+		{"sleep-and-wake", "who is woken when an element comes back, and what it does then", sleep_and_wake},
+		{"five-seconds", "a sleeper whom nobody wakes looks for itself (takes 5 s)", five_seconds},
+		{"refill-first", "a freed element fills the reserve first; whose element comes back", refill_first},
+		{"min-nr-zero", "a pool that promises nothing still keeps one element", min_nr_zero},
+		{"two-loops", "two loops wait for each other, and the bulk call as the cure", two_loops},
+		{"resize", "another min_nr, while threads allocate and sleep", resize},
+		{"poison", "a write after the free is caught at the door", poison},
+		{"fault-order", "fault injection: the attributes, in the order in which they are asked", fault_order},
+		{"missing-barrier", "how a wake-up gets lost without a barrier, and that none does", missing_barrier},
+		{"reclaim", "direct reclaim: who asks shrinkers, when, and who must not", reclaim},
+		{"userspace", "why a pointer is not enough: page faults, fork, and the OOM killer", userspace},
 	};
 	return all;
 }

@@ -87,6 +87,9 @@ struct argument {
 	std::string text;   // in words: "e2", "GFP_KERNEL", "5.0 s"
 };
 
+/// The kind of an event that no library recorded: a step of a model, in a lesson that explores one.
+inline constexpr const char *model_event = "model";
+
 /// A recorded event.
 struct event {
 	uint64_t time_ns = 0; // since the lesson began

@@ -114,7 +114,7 @@ void replay::holds_no_longer(uint64_t element)
 void replay::enters(tracked_pool &pool, uint64_t element)
 {
 	holds_no_longer(element);
-	if (pool.early.erase(element) != 0)
+	if (pool.early.erase(element) != 0 || pool.freed.contains(element))
 		return;
 	place &p = pool.free_place();
 	p.element = element;
@@ -135,12 +135,32 @@ void replay::leaves(tracked_pool &pool, uint64_t element)
 		*at = place{};
 }
 
-/// Its event names no element: those of the bulk that are here.
-void replay::bulk_leaves(tracked_pool &pool, tracked_lane &who, int count)
+/// To the backing; straight from the reserve, when that is made smaller.
+void replay::dismissed(tracked_pool &pool, uint64_t element)
 {
+	holds_no_longer(element);
 	for (place &p : pool.places)
-		if (count > 0 && std::find(who.bulk.begin(), who.bulk.end(), p.element) != who.bulk.end()) {
+		if (p.element == element)
 			p = place{};
+	if (pool.facts.fresh) // the event of its entry may be later than this one
+		pool.freed.insert(element);
+}
+
+/// Its event names no element: those of the bulk that are here, or are told of later to have come.
+void replay::bulk_leaves(tracked_pool &pool, const tracked_lane &who, int count)
+{
+	std::vector<uint64_t> elsewhere;
+	for (const uint64_t element : who.bulk) {
+		const auto at = std::find_if(pool.places.begin(), pool.places.end(),
+					     [&](const place &p) { return p.element == element; });
+		if (at == pool.places.end())
+			elsewhere.push_back(element);
+		else if (count-- > 0)
+			*at = place{};
+	}
+	for (const uint64_t element : elsewhere)
+		if (count > 0 && names_.contains(element)) {
+			pool.early.insert(element);
 			count--;
 		}
 }
@@ -186,6 +206,8 @@ void replay::moved(const mempool_trace_event &e, tracked_pool &pool, tracked_lan
 		return e.args[0] == 0 ? bulk_leaves(pool, who, static_cast<int>(e.args[2])) : leaves(pool, e.args[0]);
 	case MEMPOOL_TRACE_RESERVE_GIVE:
 		return enters(pool, e.args[0]);
+	case MEMPOOL_TRACE_BACKING_FREE:
+		return dismissed(pool, e.args[0]);
 	case MEMPOOL_TRACE_REPLACE:
 		leaves(pool, e.args[1]);
 		return enters(pool, e.args[0]);
@@ -232,10 +254,19 @@ void replay::does(const mempool_trace_event &e, const event &told, tracked_lane 
 		return set(doing::failed, "got NULL");
 	case MEMPOOL_TRACE_FREE:
 		return set(doing::running, "gave " + name(e.args[0]) + " back");
+	case MEMPOOL_TRACE_CREATE:
+		return set(doing::running, "made the pool '" + told.pool + "'");
+	case MEMPOOL_TRACE_BACKING_FREE:
+	case MEMPOOL_TRACE_WAKE:
+	case MEMPOOL_TRACE_ADOPT:
+	case MEMPOOL_TRACE_RESERVE_GIVE:
+	case MEMPOOL_TRACE_RESERVE_FILL: // parts of what it said before
+		return set(doing::running, who.text);
 	case MEMPOOL_TRACE_THREAD:
+	case MEMPOOL_TRACE_PRESENT:
 		return;
 	default:
-		return set(doing::running, mempool_trace_event_name(e.event));
+		return set(doing::running, told.text);
 	}
 }
 
@@ -260,6 +291,14 @@ void replay::note_pass(const mempool_trace_event &e, const std::string &pool, tr
 	passes.push_back(p);
 }
 
+void replay::show_slots(const tracked_pool &pool, event &told)
+{
+	told.pool = pool.name;
+	told.level = pool.level();
+	for (const place &p : pool.places)
+		told.slots.push_back(p.shown);
+}
+
 event replay::apply(const mempool_trace_event &recorded, uint64_t began_ns, std::vector<pass> &passes)
 {
 	tracked_lane &who = lanes_[recorded.thread];
@@ -274,9 +313,7 @@ event replay::apply(const mempool_trace_event &recorded, uint64_t began_ns, std:
 		if (recorded.event == MEMPOOL_TRACE_PASS_BEGIN)
 			note_pass(recorded, e.pool, who, passes);
 		moved(recorded, pool->second, who);
-		e.level = pool->second.level();
-		for (const place &p : pool->second.places)
-			e.slots.push_back(p.shown);
+		show_slots(pool->second, e);
 	}
 	e.args = arguments(recorded);
 	e.text = event_text(e.kind, e.args);

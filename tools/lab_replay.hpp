@@ -24,6 +24,7 @@ namespace lab {
 struct pool_facts {
 	bool has_home = false;                    // its reserve is made of memory of its own
 	std::vector<const void *> first_elements; // that its backing gave when it was made
+	bool fresh = false;                       // its backing never gives an address twice
 };
 
 class replay {
@@ -59,6 +60,7 @@ class replay {
 		std::vector<place> places;
 		std::set<uint64_t> early;  // taken by one thread before the giver's event said that they came
 		std::set<uint64_t> guests; // made by the backing
+		std::set<uint64_t> freed;  // that went back there, and must not come again
 		bool gone = false;
 
 		int level() const;
@@ -79,9 +81,11 @@ class replay {
 	std::string words(const mempool_trace_event &e, const argument &a, char kind);
 	std::vector<argument> arguments(const mempool_trace_event &e);
 	void moved(const mempool_trace_event &e, tracked_pool &pool, tracked_lane &who);
+	static void show_slots(const tracked_pool &pool, event &told);
+	void dismissed(tracked_pool &pool, uint64_t element);
 	void enters(tracked_pool &pool, uint64_t element);
 	void leaves(tracked_pool &pool, uint64_t element);
-	void bulk_leaves(tracked_pool &pool, tracked_lane &who, int count);
+	void bulk_leaves(tracked_pool &pool, const tracked_lane &who, int count);
 	void holds_no_longer(uint64_t element);
 	static void resized(tracked_pool &pool, int min_nr, int level);
 	void created(tracked_pool &pool, int min_nr, int level);

@@ -80,6 +80,7 @@ stage::stage(std::string name, std::string title)
 	run_.name = std::move(name);
 	run_.title = std::move(title);
 	quiet_library();
+	mempool_set_report_fn(keep_report, this);
 	recording_ = start_recording();
 	std::vector<mempool_trace_event> before;
 	mempool_trace_for_each(0, keep_event, &before);
@@ -92,10 +93,13 @@ stage::stage(std::string name, std::string title)
 
 stage::~stage()
 {
+	actors_.clear();
 	for (pool &p : pools_)
 		p.destroy();
-	actors_.clear();
+	for (auto what = at_end_.rbegin(); what != at_end_.rend(); ++what)
+		(*what)();
 	quiet_library();
+	mempool_set_report_fn(nullptr, nullptr);
 	if (recording_)
 		mempool_trace_stop();
 }
@@ -121,7 +125,7 @@ pool &stage::make_pool(const char *name, int min_nr, scripted_backing &backing, 
 	mempool_t *made = mempool_create_attr(min_nr, scripted_backing::alloc, scripted_backing::free, &backing, &attr);
 	if (made == nullptr)
 		throw std::runtime_error(std::string("the pool cannot be made: ") + strerror(errno));
-	replay_.know_pool(mempool_trace_pool(made), name, {false, backing.given()});
+	replay_.know_pool(mempool_trace_pool(made), name, {false, backing.given(), true});
 	return pools_.emplace_back(made, &backing);
 }
 
@@ -132,7 +136,7 @@ pool &stage::adopt_pool(mempool_t *made)
 	mempool_cert cert = {};
 	cert.size = sizeof(cert);
 	mempool_certificate(made, &cert);
-	replay_.know_pool(mempool_trace_pool(made), mempool_name(made), {cert.pinned + cert.pinned_out > 0, {}});
+	replay_.know_pool(mempool_trace_pool(made), mempool_name(made), {cert.pinned + cert.pinned_out > 0, {}, false});
 	return pools_.emplace_back(made, nullptr);
 }
 
@@ -143,7 +147,8 @@ void stage::begin(const std::string &title, const std::string &narration)
 	s.title = title;
 	s.narration = paragraphs(narration);
 	s.begin_ns = now_ns() - began_ns_;
-	reports_before_ = mempool_report_count();
+	const std::lock_guard guard(reports_lock_);
+	reports_.clear();
 }
 
 void stage::say(const std::string &more)
@@ -216,6 +221,32 @@ void *stage::wake_up(actor &who)
 	return got_[&who];
 }
 
+void stage::bulk_asleep(actor &who, pool &from, void **elements, unsigned count)
+{
+	replay_.know_mask(who.thread(), GFP_KERNEL);
+	const int before = from.sleepers();
+	who.start([=, &from] { mempool_alloc_bulk(from.get(), elements, count, 0); });
+	wait_until("thread '" + who.name() + "' sleeps", [&] { return from.sleepers() > before || !who.busy(); });
+}
+
+void stage::bulk_awake(actor &who, void **elements, unsigned count)
+{
+	who.finish();
+	replay_.know_bulk(who.thread(), elements, count);
+}
+
+void stage::tell(std::vector<pool_state> pools, std::vector<lane> lanes, std::vector<event> events)
+{
+	step &s = current();
+	s.pools = std::move(pools);
+	s.lanes = std::move(lanes);
+	for (event &e : events) {
+		e.time_ns = now_ns() - began_ns_;
+		s.events.push_back(std::move(e));
+	}
+	told_ = true;
+}
+
 void stage::claim(const std::string &text, const std::string &expected, const std::string &observed)
 {
 	look();
@@ -238,9 +269,17 @@ void stage::claim(const std::string &text, bool holds)
 	claim(text, std::string("yes"), holds ? "yes" : "no");
 }
 
-unsigned long stage::reports() const
+void stage::keep_report(mempool_report_kind, const char *text, size_t length, void *arg)
 {
-	return mempool_report_count() - reports_before_;
+	auto *self = static_cast<stage *>(arg);
+	const std::lock_guard guard(self->reports_lock_);
+	self->reports_.emplace_back(text, length);
+}
+
+std::vector<std::string> stage::reports() const
+{
+	const std::lock_guard guard(reports_lock_);
+	return reports_;
 }
 
 const std::vector<event> &stage::events()
@@ -329,6 +368,10 @@ void stage::close_step()
 	look();
 	step &s = current();
 	s.end_ns = now_ns() - began_ns_;
+	if (told_) {
+		told_ = false;
+		return;
+	}
 	s.pools = replay_.pools();
 	s.lanes = replay_.lanes();
 	const bool own =

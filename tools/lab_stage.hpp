@@ -25,6 +25,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mempool/mempool-debug.h>
 #include <mempool/mempool-stats.h>
 #include <mempool/mempool.h>
 #include <string>
@@ -70,6 +71,9 @@ class stage {
 	/// A pool that the lesson made by itself, destroyed with the stage.
 	pool &adopt_pool(mempool_t *made);
 
+	/// To be done when all pools are gone, the last one first.
+	void at_end(std::function<void()> what) { at_end_.push_back(std::move(what)); }
+
 	// Steps.
 	void begin(const std::string &title, const std::string &narration);
 	void say(const std::string &more); // another paragraph of the step's narration
@@ -88,6 +92,10 @@ class stage {
 	/// Waits for its end. What it got.
 	void *wake_up(actor &who);
 
+	/// The same for a bulk.
+	void bulk_asleep(actor &who, pool &from, void **elements, unsigned count);
+	void bulk_awake(actor &who, void **elements, unsigned count);
+
 	// Claims.
 	void claim(const std::string &text, const std::string &expected, const std::string &observed);
 	void claim(const std::string &text, const char *expected, const std::string &observed)
@@ -104,8 +112,8 @@ class stage {
 	int count(const std::string &kind);
 	/// The masks that a thread's passes handed to the backing, as "A then B".
 	std::string masks(const actor &who);
-	/// Reports of the library in this step.
-	unsigned long reports() const;
+	/// What the library reported in this step.
+	std::vector<std::string> reports() const;
 	std::string name(const void *element) { return replay_.name(element); }
 
 	/// What the lesson became. Nothing more can be done on the stage.
@@ -116,11 +124,13 @@ class stage {
 	/// Runs something that is too much to be recorded.
 	void quietly(const std::function<void()> &what);
 
-	/// What the lesson tells the steps that no library did.
+	/// How things stand in a step that is a model's, and what happened there.
+	void tell(std::vector<pool_state> pools, std::vector<lane> lanes, std::vector<event> events);
 	step &current() { return run_.steps.back(); }
 	uint64_t began_ns() const { return began_ns_; }
 
       private:
+	static void keep_report(mempool_report_kind kind, const char *text, size_t length, void *arg);
 	void look();
 	void close_step();
 	void check_level(pool_state &state, const pool &of);
@@ -129,7 +139,10 @@ class stage {
 	uint64_t lost_before_ = 0;
 	bool recording_ = false; // ours; else somebody's who records all
 	int claims_ = 0;
-	unsigned long reports_before_ = 0;
+	bool told_ = false; // the step is a model's
+	mutable std::mutex reports_lock_;
+	std::vector<std::string> reports_;
+	std::deque<std::function<void()>> at_end_;
 	replay replay_;
 	std::map<uint32_t, uint64_t> seen_; // events of each thread that were looked at
 	std::deque<scripted_backing> backings_;

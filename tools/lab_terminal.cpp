@@ -121,7 +121,8 @@ std::string strip(const step &s, const lane &l, size_t room)
 {
 	const bool before =
 		std::any_of(s.events.begin(), s.events.end(), [&](const event &e) { return e.lane == l.name; });
-	char now = before ? '.' : letter_of(l.now);
+	const bool lasts = l.now == doing::asleep || l.now == doing::backing; // since an earlier step
+	char now = before || !lasts ? '.' : letter_of(l.now);
 	std::string all;
 	for (const event &e : s.events) {
 		if (e.lane == l.name)
@@ -157,9 +158,7 @@ std::string lanes_text(const step &s, const look &how)
 	if (!s.events.empty())
 		all += painted(
 			how, ink::faint,
-			wrapped(how,
-				"a character an event: = at work, B in the backing, z asleep, w woken, + got it, "
-				"x got NULL",
+			wrapped(how, "an event each: = works, B asks the backing, z asleep, w woken, + got it, x NULL",
 				"  ", "  "));
 	return all;
 }
@@ -188,7 +187,8 @@ std::string events_text(const step &s, const look &how)
 {
 	if (s.events.empty())
 		return "";
-	std::string all = heading(how, "what was recorded");
+	std::string all =
+		heading(how, s.events.front().kind == model_event ? "what happens in the model" : "what was recorded");
 	size_t width = 4;
 	for (const event &e : s.events)
 		width = std::max(width, e.lane.size());

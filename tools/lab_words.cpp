@@ -22,6 +22,7 @@ constexpr sentence sentences[] = {
 	{"alloc_bulk", "has all {count}; {missing} were missing"},
 	{"preallocated", "has {element}, from the reserve; {level} are left"},
 	{"free", "gives {element} back"},
+	{"backing_free", "{element} goes to the backing"},
 	{"free_bulk", "gives {count} back; the reserve took {taken}"},
 	{"pass_begin", "pass {pass}: asks the backing with {gfp}"},
 	{"backing_fail", "the backing gave NULL"},

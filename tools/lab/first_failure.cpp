@@ -25,7 +25,8 @@ that. Here the pool turns to its reserve, and the writer does not notice anythin
 		s.story(writer));
 	s.claim("it was the newest element of the reserve", "e3", s.name(first));
 	s.claim("two are left", 2, requests.level());
-	s.claim("a failing backing is an ordinary event: nothing was reported", 0, static_cast<int64_t>(s.reports()));
+	s.claim("a failing backing is an ordinary event: nothing was reported", 0,
+		static_cast<int64_t>(s.reports().size()));
 
 	s.begin("And again", R"(
 The second failure is like the first. The reserve is worth exactly min_nr elements: enough for as

@@ -33,7 +33,7 @@ one. Nobody looks at the reserve.)");
 The reserve is full, so the element goes on to the backing, which may do with it what it likes.)");
 	s.cite(21).show(anchor::give_back);
 	s.free(writer, requests, element);
-	s.claim("it does not enter the reserve", "free", s.story(writer));
+	s.claim("it does not enter the reserve", "free backing_free", s.story(writer));
 	s.claim("the backing has it again: only the reserve is out", 4, backing.out());
 
 	s.begin("Ten at once", R"(

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+//
+// missing_barrier.cpp - how a wake-up gets lost without a barrier: everything that
+// two threads can do is tried, and the shortest way to the loss shown as a run.
+#include "tools/lab/lessons.hpp"
+#include "tools/lab_race.hpp"
+#include "tools/lab_stage.hpp"
+
+namespace lab {
+namespace {
+
+pool_state reserve_of(const race_state &s)
+{
+	pool_state p;
+	p.name = "as the memory has it";
+	p.min_nr = 1;
+	p.level = s.level;
+	p.sleepers = s.waiting;
+	p.slots.resize(1);
+	if (s.level > 0)
+		p.slots[0].element = "e1";
+	return p;
+}
+
+std::vector<lane> lanes_of(const race_state &s)
+{
+	lane giver;
+	giver.name = "giver";
+	giver.now = s.giver == 3 ? doing::done : s.giver == 0 ? doing::idle : doing::running;
+	giver.text = s.giver_level >= 0 ? "in its store buffer: level = 1" : "its store buffer is empty";
+	lane sleeper;
+	sleeper.name = "sleeper";
+	sleeper.now = sleeps(s)        ? doing::asleep
+		      : has_ended(s)   ? doing::done
+		      : s.sleeper == 0 ? doing::idle
+				       : doing::running;
+	sleeper.text = s.sleeper_waiting >= 0 ? "in its store buffer: waiting = 1" : "its store buffer is empty";
+	return {giver, sleeper};
+}
+
+void show_counterexample(stage &s, const race_result &lost)
+{
+	size_t number = 0;
+	for (const race_move &move : lost.counterexample) {
+		const bool last = ++number == lost.counterexample.size();
+		s.begin("Without a barrier, " + std::to_string(number) + " of " +
+				std::to_string(lost.counterexample.size()),
+			"The " + move.text.substr(4) + ".");
+		event e;
+		e.lane = move.by_giver ? "giver" : "sleeper";
+		e.kind = model_event;
+		e.pool = "as the memory has it";
+		e.text = move.text;
+		e.now = lanes_of(move.after)[move.by_giver ? 0 : 1].now;
+		e.level = move.after.level;
+		e.slots = reserve_of(move.after).slots;
+		s.tell({reserve_of(move.after)}, lanes_of(move.after), {e});
+		if (!last)
+			continue;
+		s.say("An element is in the reserve, a thread sleeps for it, and nobody will ever wake it. In the "
+		      "kernel it "
+		      "would have its 5 s; a protocol without a clock would hang for ever.");
+		s.claim("there is an element", 1, move.after.level);
+		s.claim("and a thread that sleeps", sleeps(move.after));
+		s.claim("the giver is done", move.after.giver == 3);
+	}
+}
+
+/// So often two threads fight for one element; how many allocations ended without it.
+int fight(pool &requests, int rounds)
+{
+	constexpr uint64_t patience = 20000000000; // ns: a lost wake-up is found by the pool's own clock before
+	int without = 0;
+	for (int i = 0; i < rounds; i++) {
+		void *element = mempool_alloc_timeout(requests.get(), GFP_KERNEL, patience);
+		without += element == nullptr ? 1 : 0;
+		mempool_free(element, requests.get());
+	}
+	return without;
+}
+
+void real_library(stage &s)
+{
+	constexpr int rounds = 20000;
+	scripted_backing &backing = s.make_backing();
+	actor &left = s.thread("left");
+	actor &right = s.thread("right");
+	s.begin("The real library", R"(
+Two threads, one element, a backing that never gives any: each takes it and gives it back, 20000
+times, and sleeps while the other has it. A wake-up that got lost would show: only the clock could end
+that sleep, after 5 s, and the pool counts such sleeps. (This is too much to be recorded; the pool's
+statistics tell.))");
+	s.cite(24).cite(12).show(anchor::note_given).show(anchor::reserve_sleep);
+	pool &requests = s.make_pool("requests", 1, backing, MEMPOOL_STORE_SPREAD);
+	backing.fails();
+	int without[2] = {};
+	s.quietly([&] {
+		left.start([&] { without[0] = fight(requests, rounds); });
+		right.start([&] { without[1] = fight(requests, rounds); });
+		left.finish();
+		right.finish();
+	});
+	const mempool_statistics stats = requests.stats();
+	s.claim("allocations", 2 * rounds, static_cast<int64_t>(stats.allocs));
+	s.claim("allocations that ended without an element", 0, without[0] + without[1]);
+	s.claim("sleeps that only the clock ended", 0, static_cast<int64_t>(stats.timeouts));
+	s.say("Threads slept " + std::to_string(stats.sleeps) + " times, and were woken as often.");
+	s.claim("each sleep ended by a wake-up", static_cast<int64_t>(stats.sleeps), static_cast<int64_t>(stats.wakes));
+}
+
+} // namespace
+
+void missing_barrier(stage &s)
+{
+	s.begin("A sleeper and a giver", R"(
+The sleeper enters itself as waiting, looks at the reserve once more, and sleeps if that is empty. The
+giver puts an element in, looks whether somebody waits, and wakes it. Each writes first and reads
+then. So one of them must see what the other wrote: or must it?
+
+A CPU does not write to memory at once. It keeps the value in a store buffer, and goes on; its next
+read may reach the memory before that. A barrier makes it wait until the buffer is empty.)");
+	s.cite(24).show(anchor::note_given).show(anchor::reserve_sleep);
+	s.tell({reserve_of({})}, lanes_of({}), {});
+	const race_result lost = explore_race(false, false);
+	s.claim("without barriers, everything tried: a wake-up can get lost", lost.lost > 0);
+	show_counterexample(s, lost);
+
+	s.begin("With both barriers", R"(
+The same two threads, with a barrier between the store and the load of each. Everything that can
+happen is tried again, each order of each step. make model does so, with Spin, for three threads, two
+elements and the whole protocol.)");
+	s.tell({reserve_of({})}, lanes_of({}), {});
+	const race_result both = explore_race(true, true);
+	s.say(std::to_string(both.states) + " states were looked at, " + std::to_string(both.ends) +
+	      " of them ends; without barriers there are " + std::to_string(lost.states) + " and " +
+	      std::to_string(lost.ends) + ".");
+	s.claim("ends in which a wake-up is lost", 0, static_cast<int64_t>(both.lost));
+	s.claim("there are ends: the sleeper always gets its element", both.ends > 0);
+
+	s.begin("One barrier is not enough", R"(
+A barrier orders one thread. Its partner in the other thread is what it stands against: take either
+away, and the loss is there again. That is why each barrier of this library names its partner.)");
+	s.show(anchor::note_given).show(anchor::reserve_sleep);
+	s.tell({reserve_of({})}, lanes_of({}), {});
+	s.claim("with the giver's alone a wake-up can get lost", explore_race(true, false).lost > 0);
+	s.claim("with the sleeper's alone, too", explore_race(false, true).lost > 0);
+	real_library(s);
+}
+
+} // namespace lab
