@@ -92,7 +92,7 @@ RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: check tests run-tests model stress asan ubsan tsan coverage
+.PHONY: check tests run-tests model lab-mutations stress asan ubsan tsan coverage
 tests: all $(TEST_PROGRAMS) $(SWEEPS) $(VICTIMS) $(SUBJECT) ## build the test programs, and run none
 
 check: ## build everything and run both suites; installs what is missing
@@ -106,6 +106,9 @@ run-tests:
 model: ## the wait queue as a Spin model: it holds, and fails without its barriers
 	@CXX=$(CXX) CC=$(CC) tools/deps model
 	@CC='$(CC)' tests/model/run
+
+lab-mutations: command ## rules of the library broken one by one, which the lessons of the lab must notice
+	@BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/harness/lab-mutations
 
 STRESS_SECONDS ?= 60
 stress: all $(STRESS_PROGRAMS) $(MODEL_PROGRAM) ## long random and threaded runs; STRESS_SECONDS=60 each, SEED= repeats one

@@ -17,7 +17,7 @@ run()
 	local status=0
 	timeout -s KILL 120 "$mempool" lab "${@:2}" >"$scratch/out" 2>"$scratch/err" </dev/null || status=$?
 	[ "$status" -eq "$1" ] ||
-		fail "lab ${*:2}: ends with status $status instead of $1: $(cat "$scratch/out" "$scratch/err")"
+		fail "lab ${*:2}: ends with status $status instead of $1: $(tail -n 40 "$scratch/out"; cat "$scratch/err")"
 }
 
 # prints TEXT...: as it stands, but for the places where lines break.
@@ -42,7 +42,7 @@ test_lessons()
 	local name names
 	run 0 --list
 	mapfile -t names < <(cut -d ' ' -f 1 "$scratch/out")
-	[ "${#names[@]}" -ge 3 ] || fail "--list lists too little: $(cat "$scratch/out")"
+	[ "${#names[@]}" -ge 15 ] || fail "--list lists too little: $(cat "$scratch/out")"
 	run 0 --all --auto --json "$scratch/lessons.json"
 	[ ! -s "$scratch/err" ] || fail "--all writes to stderr: $(cat "$scratch/err")"
 	for name in "${names[@]}"; do
@@ -80,6 +80,81 @@ test_json()
 	python3 -m json.tool <"$scratch/out" >/dev/null || fail "no JSON: $(head -c 2000 "$scratch/out")"
 }
 
+# explains TEXT ARGUMENT...: an explanation that says so.
+explains()
+{
+	run 0 explain "${@:2}"
+	prints "$1"
+}
+
+# What mempool_explain() says is compared with what mempool_alloc() does by tests/check/explain.c.
+test_explain()
+{
+	explains 'the caller sleeps until an element comes back or 5 s are over (PAR-12)' GFP_KERNEL --level 0
+	explains 'the caller sleeps behind 2 others' GFP_NOIO --level 0 --sleepers 2
+	explains 'NULL, and errno is ENOMEM' GFP_ATOMIC --level 0
+	explains "an element of the backing's; the reserve stays at 4 (PAR-10)" GFP_ATOMIC --backing works
+	explains "the reserve's newest element; the level is 3 then (PAR-10)" 'GFP_KERNEL|__GFP_NORETRY'
+	explains 'the reserve holds 1 of 1 (min_nr 0)' GFP_KERNEL --min-nr 0
+	explains '__GFP_HIGH is urgent' GFP_ATOMIC
+	explains 'an element from the reserve is not zeroed (PAR-14)' 'GFP_KERNEL | __GFP_ZERO'
+	explains '"mask":"GFP_NOFS","backing":"fails","level":0,"min_nr":4,"sleepers":0,"end":"sleep"' GFP_NOFS --level 0 --json
+	explains '"end":"null"' GFP_NOWAIT --level 0 --json
+	explains '"end":"element"' 0 --json
+	refused "there is no flag 'GFP_KERNAL' at byte 0 of the mask; did you mean 'GFP_KERNEL'?" explain GFP_KERNAL
+	refused "there is no flag 'GFP_NOISE' at byte 11 of the mask" explain 'GFP_KERNEL|GFP_NOISE'
+	refused "a flag's name is missing at byte 11 of the mask" explain 'GFP_KERNEL|'
+	refused '--level 5 cannot be: a reserve with --min-nr 4 holds 0 to 4' explain GFP_KERNEL --level 5
+	refused 'swap' explain GFP_KERNEL --backing swap
+	refused 'MASK' explain
+}
+
+# answers ANSWER...: the quiz, with one line for each.
+answers()
+{
+	printf '%s\n' "$@" | timeout -s KILL 120 "$mempool" lab quiz >"$scratch/out" 2>"$scratch/err" ||
+		fail "quiz: ends with status $?: $(tail -n 40 "$scratch/out"; cat "$scratch/err")"
+}
+
+test_quiz()
+{
+	answers a b a b b b b b b b
+	prints 'quiz: 10 of 10 right' 'caller pass 1: asks the backing' 'So: b) into the reserve' 'PAR-21'
+	! grep -q 'No\.' "$scratch/out" || fail "the quiz finds fault with right answers: $(grep -A 9 'No\.' "$scratch/out")"
+	answers b a q
+	prints 'quiz: 0 of 2 right' 'No. The library:'
+	answers z '' A
+	prints "'z' is none of them" 'quiz: 1 of 1 right'
+}
+
+# keys TEXT: what a terminal shows when these keys are pressed.
+keys()
+{
+	printf '%b' "$1" | TERM=xterm timeout -s KILL 60 script -qec "'$mempool' lab ordinary-day" /dev/null >"$scratch/out" ||
+		fail "keys '$1': ends with status $?: $(tail -n 20 "$scratch/out")"
+}
+
+# steps: which steps were shown, in order.
+steps()
+{
+	grep -oE 'ordinary-day +[0-9] of' "$scratch/out" | grep -oE '[0-9]' | tr -d '\n'
+}
+
+test_keys()
+{
+	if ! command -v script >/dev/null; then
+		echo "lab.sh: keys are not tested: there is no script(1)"
+		return
+	fi
+	keys '\n b  q'
+	[ "$(steps)" = 123234 ] || fail "Enter, space, b, space, space, q show the steps $(steps)"
+	grep -q $'\033\\[1m' "$scratch/out" || fail "a terminal has no colours"
+	NO_COLOR=1 keys '\n\n\n\n'
+	[ "$(steps)" = 1234 ] || fail "four times Enter show the steps $(steps)"
+	! grep -q $'\033\\[1m' "$scratch/out" || fail "NO_COLOR is not honoured"
+	prints 'ordinary-day: all'
+}
+
 test_widths()
 {
 	local columns
@@ -92,5 +167,8 @@ test_widths()
 
 test_refusals
 test_json
+test_explain
+test_quiz
+test_keys
 test_widths
 test_lessons
