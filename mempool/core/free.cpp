@@ -71,7 +71,10 @@ void give_back(mempool_t &pool, mempool_control &control, void *element)
 		return pool->free(element, pool->pool_data);
 	}
 	// At an odd address it may be a mistake: not by this way.
-	if ((reinterpret_cast<uintptr_t>(element) & poisoned_bit) != 0 || !give_entry(*pool, control, element))
+	if ((reinterpret_cast<uintptr_t>(element) & poisoned_bit) != 0)
+		return free_slow(element, pool);
+	hold_adopted(control, element);
+	if (!give_entry(*pool, control, element))
 		free_slow(element, pool);
 }
 } // namespace
