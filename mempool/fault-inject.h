@@ -30,6 +30,9 @@
  *   seed=1234                                   the draws begin with it
  *   off                                         all points
  *
+ * A process with a control page is set from outside, too: mempool fault set PID,
+ * or mempool_fault_apply().
+ *
  * The attributes are named as the kernel's files are: probability, interval,
  * times, space, verbose, verbose_ratelimit_interval_ms, verbose_ratelimit_burst,
  * task-filter, stacktrace-depth, require-start, require-end, reject-start,
@@ -241,21 +244,53 @@ void mempool_fault_set_make_it_fail(bool on);
 struct mempool_fault_error {
 	size_t size;
 	size_t offset;
-	char text[160];
+	char text[320];
 };
 
 /**
  * mempool_fault_apply() - set points, as MEMPOOL_FAULT does.
- * @pid: 0: in this process.
+ * @pid: 0: in this process. Another must have a control page.
  * @text: settings; all of them are made, or none.
  * @error: receives what is wrong; may be NULL.
  *
- * Extension.
+ * Another process goes by it from its next decision on. Should somebody cut its
+ * page short at this very moment, the caller gets a SIGBUS. Extension.
  *
- * Context: any thread; not from a signal handler. Never sleeps.
- * Return: 0; -EINVAL for a wrong text; -ESRCH for a process that cannot be reached.
+ * Context: any thread; not from a signal handler. May wait for another process that sets points.
+ * Return: 0; -EINVAL for a wrong text; any other for a process that cannot be
+ * reached, as mempool_fault_reach() says it.
  */
 int mempool_fault_apply(pid_t pid, const char *text, struct mempool_fault_error *error);
+
+/**
+ * mempool_fault_control_start() - let this process's points be looked at, and set, from outside.
+ * @error: receives why not; may be NULL.
+ *
+ * Makes the control page: a file in $MEMPOOL_RUN_DIR, $XDG_RUNTIME_DIR/mempool
+ * or /tmp/mempool-UID, which its owner alone may read and write. MEMPOOL_CONTROL=1
+ * makes it when the library is loaded, and so does MEMPOOL_FAULT, but for
+ * MEMPOOL_CONTROL=0. From then on each place that may fail looks at its point, which
+ * costs some ns. It is removed at exit. A forked child makes one of its own at its first decision. Extension.
+ *
+ * Context: any thread; not from a signal handler. Calls the system.
+ * Return: 0; -EALREADY while another thread does so; or why the page cannot be made.
+ */
+int mempool_fault_control_start(struct mempool_fault_error *error);
+
+/**
+ * mempool_fault_reach() - can that process's points be set and looked at?
+ * @pid: 0: this one.
+ * @error: receives why not: which file it is about, and what to do; may be NULL.
+ *
+ * A page that its process left behind is removed. Extension.
+ *
+ * Context: any thread; not from a signal handler. Reads files.
+ * Return: 0; -ESRCH: there is no such process, or no longer; -ENOENT: it has no
+ * page; -EPERM: it, the page or the directory is another user's, or open to
+ * others; -EPROTO: the page is truncated, of another version, or no page; or
+ * another error of the file system.
+ */
+int mempool_fault_reach(pid_t pid, struct mempool_fault_error *error);
 
 /**
  * struct mempool_fault_point - a point, as it is set now.
@@ -298,8 +333,8 @@ struct mempool_fault_point {
  *
  * Extension.
  *
- * Context: any thread. Never sleeps.
- * Return: 0, what @visit returned, or -ESRCH.
+ * Context: any thread; for another process not from a signal handler.
+ * Return: 0, what @visit returned, or as mempool_fault_reach().
  */
 int mempool_fault_each(pid_t pid, int (*visit)(const struct mempool_fault_point *point, void *arg), void *arg);
 

@@ -4,7 +4,10 @@
 // it failed, and stderr says why; 2: the command line is wrong.
 #include "tools/certify.hpp"
 #include "tools/demo.hpp"
+#include "tools/fault.hpp"
 #include "tools/lab.hpp"
+#include "tools/stat.hpp"
+#include "tools/top.hpp"
 #include "tools/trace.hpp"
 
 #include <CLI/CLI.hpp>
@@ -122,12 +125,18 @@ int run(int argc, char **argv)
 	lab::options lab_wanted;
 	trace::options trace_wanted;
 	argc = trace::take_command(argc, argv, trace_wanted);
+	fault::options fault_wanted;
+	stat_command::options stat_wanted;
+	top::options top_wanted;
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
 	add_demo(app, demo_wanted);
 	add_certify(app, certify_wanted);
 	lab::declare(app, lab_wanted);
 	trace::add_to(app, trace_wanted);
+	fault::add(app, fault_wanted);
+	stat_command::add(app, stat_wanted);
+	top::add(app, top_wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
@@ -138,6 +147,8 @@ int run(int argc, char **argv)
 			throw CLI::ValidationError(why);
 		if (app.got_subcommand("trace") && !trace::refusal(trace_wanted).empty())
 			throw CLI::ValidationError(trace::refusal(trace_wanted));
+		if (const std::string why = fault::refusal(app); !why.empty())
+			throw CLI::ValidationError(why);
 	} catch (const CLI::ParseError &e) {
 		return leave(app, e);
 	}
@@ -145,6 +156,12 @@ int run(int argc, char **argv)
 		return lab::start(lab_wanted);
 	if (app.got_subcommand("trace"))
 		return trace::run(trace_wanted);
+	if (app.got_subcommand("top"))
+		return top::run(top_wanted);
+	if (app.got_subcommand("stat"))
+		return stat_command::run(stat_wanted);
+	if (app.got_subcommand("fault"))
+		return fault::run(app, fault_wanted);
 	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
 }
 

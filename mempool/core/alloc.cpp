@@ -9,12 +9,16 @@
 #include "mempool/core/faults.hpp"
 #include "mempool/core/masks.hpp"
 #include "mempool/core/pass.hpp"
+#include "mempool/core/publish.hpp"
 #include "mempool/watch/context.hpp"
 
 #include <cerrno>
 
 namespace mp::core {
 namespace {
+
+// MEMPOOL_PUBLISH works in programs that link the library statically, too.
+[[gnu::used]] const char *const keep_publishing = &publishing;
 
 /// The first pass and the reserve had nothing: the second pass, sleep, and again.
 [[gnu::noinline]] void *alloc_patiently(mempool_t &pool, mempool_control &control, gfp_t full, uint64_t deadline_ns,

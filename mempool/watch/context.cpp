@@ -41,7 +41,26 @@ void report_sleep(const char *what, const char *name, const char *where)
 		.emit();
 }
 
+constinit std::atomic<void (*)()> begin_publishing{nullptr};
+
+/// A thread is started in there, so this is not for where sleeping is forbidden.
+void publish_if_due()
+{
+	if (!debug_on(publish_due) || why_not_sleep(true) != nullptr)
+		return;
+	if ((watch_word.fetch_and(~publish_due, std::memory_order_relaxed) & publish_due) != 0)
+		// acquire: pairs with the release in publish_when_due(), ORD-45
+		begin_publishing.load(std::memory_order_acquire)();
+}
+
 } // namespace
+
+void publish_when_due(void (*begin)())
+{
+	// release: pairs with the acquire in publish_if_due(), ORD-45
+	begin_publishing.store(begin, std::memory_order_release);
+	watch_for(publish_due);
+}
 
 void check_may_alloc(gfp_t gfp_mask, const char *what, const char *name)
 {
@@ -50,6 +69,7 @@ void check_may_alloc(gfp_t gfp_mask, const char *what, const char *name)
 	const char *where = why_not_sleep(debug_on(MEMPOOL_DEBUG_SLEEP));
 	if (where != nullptr)
 		report_sleep(what, name, where);
+	publish_if_due();
 }
 
 gfp_t drop_unknown_bits(gfp_t gfp_mask, const char *name)

@@ -30,4 +30,7 @@ inline gfp_t known_mask(gfp_t gfp_mask, const char *name)
 /// look only with the debug option "sleep".
 void check_may_sleep(const char *what, const char *name);
 
+/// From the next call on that may sleep and is in no signal handler: `begin` is called once.
+void publish_when_due(void (*begin)());
+
 } // namespace mp::watch

@@ -18,6 +18,7 @@
 namespace mp::watch {
 
 inline constexpr unsigned fault_armed = 1U << 27;    // an allocation may be made to fail (fault_point.hpp)
+inline constexpr unsigned publish_due = 1U << 26;    // the next call that may sleep begins to publish (context.hpp)
 inline constexpr unsigned tracing = 1U << 29;        // events are recorded, or will be (trace.hpp)
 inline constexpr unsigned probing = 1U << 28;        // probes of ordinary calls are wanted
 inline constexpr unsigned non_block_seen = 1U << 30; // some thread called non_block_start()

@@ -3,6 +3,7 @@
 // fault_point.cpp - see fault_point.hpp and fault-inject.h.
 #include "mempool/watch/fault_point.hpp"
 
+#include "mempool/watch/fault_control.hpp"
 #include "mempool/watch/fault_report.hpp"
 #include "mempool/watch/fault_table.hpp"
 #include "mempool/watch/fault_thread.hpp"
@@ -124,6 +125,8 @@ bool ask_fault(fault_point point, const char *name, size_t size, gfp_t mask, boo
 	const fault_scope inside; // what the decision itself does, such as a report, is spared
 	if (!inside.may_inject())
 		return false;
+	if (fault_control_due.load(relaxed))
+		fault_control_begin();
 	fault_table &table = fault_table_live();
 	fault_slot &global = table.slots[static_cast<size_t>(point)];
 	const bool quiet =
@@ -191,6 +194,8 @@ extern "C" bool should_fail_ex(struct fault_attr *attr, ssize_t size, int flags)
 	const fault_scope inside;
 	if (!inside.may_inject())
 		return false;
+	if (fault_control_due.load(relaxed))
+		fault_control_begin();
 	if (fault_slot *slot = registered_slot(*attr))
 		return decide(fault_table_live(), *slot, static_cast<size_t>(size), {"", (flags & FAULT_NOWARN) == 0});
 	return decide_unregistered(*attr, size, flags);

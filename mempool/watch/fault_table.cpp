@@ -187,6 +187,14 @@ void fault_table_adopt(void *memory)
 	fault_table_changed();
 }
 
+void fault_table_leave()
+{
+	fault_table &from = fault_table_live();
+	memcpy(static_cast<void *>(&own), static_cast<const void *>(&from), sizeof(own));
+	// release: as in fault_table_adopt(), ORD-40
+	live.store(&own, std::memory_order_release);
+}
+
 void fault_table_changed()
 {
 	// Who changes something else meanwhile looks later than he changed it, and so

@@ -114,6 +114,9 @@ fault_table &fault_table_live();
 /// then on. Settings that are being made meanwhile may be lost.
 void fault_table_adopt(void *memory);
 
+/// In a forked child: copies it back into memory of the process's own, which is in force from then on.
+void fault_table_leave();
+
 /// Decides again whether anybody need look at the table: after settings.
 void fault_table_changed();
 

@@ -20,7 +20,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <sys/random.h>
-#include <unistd.h>
 
 namespace mp::watch {
 namespace {
@@ -256,7 +255,8 @@ class reader {
 		}
 		return wrong(name,
 			     "there is no such attribute; known: probability interval times space verbose task-filter "
-			     "stacktrace-depth require-start ...");
+			     "stacktrace-depth require-start require-end reject-start reject-end ignore-gfp-wait "
+			     "cache-filter min-order");
 	}
 
 	/// `hex_too`: the kernel's four numbers are decimal ones.
@@ -380,25 +380,6 @@ extern "C" int setup_fault_attr(struct fault_attr *attr, char *str)
 		fault_table_changed();
 	}
 	return 1;
-}
-
-extern "C" int mempool_fault_apply(pid_t pid, const char *text, struct mempool_fault_error *error)
-{
-	mempool_fault_error here = {};
-	if (pid != 0 && pid != getpid())
-		return -ESRCH;
-	const bool done = apply_text(fault_table_live(), text, here);
-	if (error != nullptr && !done) {
-		here.size = error->size;
-		memcpy(error, &here, std::min(error->size, sizeof(here)));
-	}
-	return done ? 0 : -EINVAL;
-}
-
-extern "C" int mempool_fault_each(pid_t pid, int (*visit)(const struct mempool_fault_point *point, void *arg),
-				  void *arg)
-{
-	return pid == 0 || pid == getpid() ? each_point(fault_table_live(), visit, arg) : -ESRCH;
 }
 
 extern "C" uint64_t mempool_fault_seed()

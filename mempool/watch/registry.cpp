@@ -3,6 +3,7 @@
 // registry.cpp - see registry.hpp.
 #include "mempool/watch/registry.hpp"
 
+#include "mempool/watch/fault_control.hpp"
 #include "mempool/watch/trace.hpp"
 
 #include "reserve/base/counted_lock.hpp"
@@ -60,6 +61,7 @@ void after_fork_in_child()
 	base::forget_locks_in_child();
 	base::rcu_fork_child();
 	trace::after_fork_in_child();
+	fault_control_after_fork_in_child();
 }
 
 // When the library is loaded, before anybody can hold a lock of ours: so there

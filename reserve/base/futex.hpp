@@ -21,4 +21,9 @@ futex_result futex_wait(futex_word &word, uint32_t expected, uint64_t deadline_n
 /// be gone already: only its address is used.
 void futex_wake(futex_word *word, int count);
 
+/// The same between processes that have the word mapped. Where it is not, or no
+/// longer, nobody sleeps.
+futex_result futex_wait_shared(const void *word, uint32_t expected, uint64_t deadline_ns);
+void futex_wake_shared(const void *word, int count);
+
 } // namespace mp::base

@@ -12,15 +12,16 @@
 #include <unistd.h>
 
 static TCase *(*const cases[])(void) = {
-	life_tests,        ending_tests,        attr_tests,      alloc_tests,       sleep_tests,
-	wake_tests,        timeout_tests,       context_tests,   handler_tests,     free_tests,
-	bulk_tests,        resize_tests,        backings_tests,  exhaust_tests,     slab_tests,
-	slab_debug_tests,  kmalloc_tests,       pages_tests,     flags_tests,       debug_tests,
-	poison_tests,      track_tests,         stats_tests,     walk_tests,        fork_tests,
-	threads_tests,     eventfd_tests,       pressure_tests,  rcu_tests,         typesafe_tests,
-	limits_tests,      shrinker_tests,      residency_tests, prefork_tests,     residency_limits_tests,
-	certificate_tests, explain_tests,       fault_tests,     fault_point_tests, fault_setting_tests,
-	sweep_tests,       sweep_catches_tests, trace_tests,     trace_file_tests,  trace_threads_tests,
+	life_tests,          ending_tests,     attr_tests,           alloc_tests,       sleep_tests,
+	wake_tests,          timeout_tests,    context_tests,        handler_tests,     free_tests,
+	bulk_tests,          resize_tests,     backings_tests,       exhaust_tests,     slab_tests,
+	slab_debug_tests,    kmalloc_tests,    pages_tests,          flags_tests,       debug_tests,
+	poison_tests,        track_tests,      stats_tests,          walk_tests,        fork_tests,
+	threads_tests,       eventfd_tests,    pressure_tests,       rcu_tests,         typesafe_tests,
+	limits_tests,        shrinker_tests,   residency_tests,      prefork_tests,     residency_limits_tests,
+	certificate_tests,   explain_tests,    fault_tests,          fault_point_tests, fault_setting_tests,
+	fault_control_tests, publish_tests,    publish_reader_tests, sweep_tests,       sweep_catches_tests,
+	trace_tests,         trace_file_tests, trace_threads_tests,
 };
 
 int main(int argc, char **argv)
