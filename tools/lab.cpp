@@ -10,10 +10,11 @@
 #include "tools/lab_near.hpp"
 #include "tools/lab_quiz.hpp"
 #include "tools/lab_terminal.hpp"
-#include "tools/lab_write.hpp"
+#include "tools/output.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <optional>
 #include <unistd.h>
 
 namespace lab {
@@ -70,6 +71,9 @@ int play_all(const options &wanted)
 	if (all.empty())
 		return usage_error;
 	const look how = terminal_look(wanted.auto_play);
+	std::optional<tools::output> file;
+	if (!wanted.json.empty())
+		file.emplace(wanted.json); // what cannot be written is known before lessons take their time
 	std::vector<run> runs;
 	bool failed = false;
 	for (const lesson *l : all) {
@@ -77,12 +81,15 @@ int play_all(const options &wanted)
 			fprintf(stderr, "%s is being run ...\r", l->name);
 		runs.push_back(play(*l));
 		failed = failed || !runs.back().failed().empty();
-		name_failures(runs.back());
-		if (wanted.json != "-" && wanted.html.empty() && !show(runs.back(), how))
+		const bool enough = wanted.json != "-" && wanted.html.empty() && !show(runs.back(), how);
+		name_failures(runs.back()); // below it, where it stays to be seen
+		if (enough)
 			break;
 	}
-	if (!wanted.json.empty())
-		write_output(wanted.json, to_json(runs) + "\n");
+	if (file) {
+		file->write(to_json(runs) + "\n");
+		file->commit();
+	}
 	if (!wanted.html.empty())
 		write_pages(wanted.html, runs, wanted.all);
 	return failed ? 1 : 0;

@@ -66,9 +66,9 @@ test_refusals()
 	[ "$status" -eq 1 ] || fail "a list that cannot be written: status $status"
 	grep -q 'standard output: No space left on device' "$scratch/err" || fail "says $(cat "$scratch/err")"
 	run 1 ordinary-day --json "$scratch/none/file"
-	grep -q "none/file' cannot be written: No such file" "$scratch/err" || fail "says $(cat "$scratch/err")"
+	grep -q "none/file: No such file" "$scratch/err" || fail "says $(cat "$scratch/err")"
 	run 1 ordinary-day --json /dev/full
-	grep -q "/dev/full' cannot be written: No space" "$scratch/err" || fail "says $(cat "$scratch/err")"
+	grep -q "/dev/full: No space" "$scratch/err" || fail "says $(cat "$scratch/err")"
 }
 
 test_json()
