@@ -17,7 +17,7 @@ bool has_room(const slot &s)
 	return s.element.empty();
 }
 
-constexpr const char *wake_reasons[] = {"as it was woken", "by the clock", "at once, as it need not sleep"};
+constexpr const char *wake_reasons[] = {"woken", "by the clock", "there was no need for it"};
 
 } // namespace
 

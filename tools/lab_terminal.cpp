@@ -116,49 +116,69 @@ char letter_of(doing what)
 	return '?';
 }
 
-/// A character for each event of the step: what this lane did then.
-std::string strip(const step &s, const lane &l, size_t room)
+/// What goes on until the lane's next event; anything else is over with its own.
+char lasting(doing what)
 {
-	const bool before =
-		std::any_of(s.events.begin(), s.events.end(), [&](const event &e) { return e.lane == l.name; });
-	const bool lasts = l.now == doing::asleep || l.now == doing::backing; // since an earlier step
-	char now = before || !lasts ? '.' : letter_of(l.now);
+	return what == doing::asleep || what == doing::backing ? letter_of(what) : '.';
+}
+
+/// What a lane did when the step before had ended.
+doing before(const run &lesson, size_t number, const lane &l)
+{
+	if (number > 0)
+		for (const lane &then : lesson.steps[number - 1].lanes)
+			if (then.name == l.name)
+				return then.now;
+	return doing::idle;
+}
+
+/// A character for each event of the step: what this lane did then.
+std::string strip(const step &s, const lane &l, doing at_first, size_t room)
+{
+	char now = lasting(at_first);
 	std::string all;
 	for (const event &e : s.events) {
-		if (e.lane == l.name)
-			now = letter_of(e.now);
-		all += now;
+		const bool own = e.lane == l.name;
+		all += own ? letter_of(e.now) : now;
+		if (own)
+			now = lasting(e.now);
 	}
 	return all.size() > room ? all.substr(all.size() - room) : all;
 }
 
-std::string lanes_text(const step &s, const look &how)
+std::string lane_text(const step &s, const lane &l, doing at_first, size_t width, const look &how)
 {
+	std::string text = l.text;
+	for (size_t i = 0; i < std::min<size_t>(l.holds.size(), 6); i++)
+		text += (i == 0 ? "; holds " : " ") + l.holds[i];
+	if (l.holds.size() > 6)
+		text += " and " + std::to_string(l.holds.size() - 6) + " more";
+	const ink colour = l.now == doing::asleep   ? ink::yellow
+			   : l.now == doing::failed ? ink::red
+			   : l.now == doing::idle   ? ink::faint
+						    : ink::green;
+	const size_t room = how.columns - std::min<size_t>(how.columns, width + 14);
+	return "  " + padded(l.name, width) + "  " + painted(how, colour, padded(name_of(l.now), 8)) + "  " +
+	       strip(s, l, at_first, room) + "\n" +
+	       wrapped(how, text, std::string(width + 4, ' '), std::string(width + 4, ' '));
+}
+
+std::string lanes_text(const run &lesson, size_t number, const look &how)
+{
+	const step &s = lesson.steps[number];
 	if (s.lanes.empty())
 		return "";
 	std::string all = heading(how, "threads");
 	size_t width = 4;
 	for (const lane &l : s.lanes)
 		width = std::max(width, l.name.size());
-	for (const lane &l : s.lanes) {
-		std::string text = l.text;
-		for (size_t i = 0; i < std::min<size_t>(l.holds.size(), 6); i++)
-			text += (i == 0 ? "; holds " : " ") + l.holds[i];
-		if (l.holds.size() > 6)
-			text += " and " + std::to_string(l.holds.size() - 6) + " more";
-		const ink colour = l.now == doing::asleep   ? ink::yellow
-				   : l.now == doing::failed ? ink::red
-				   : l.now == doing::idle   ? ink::faint
-							    : ink::green;
-		const size_t room = how.columns - std::min<size_t>(how.columns, width + 14);
-		all += "  " + padded(l.name, width) + "  " + painted(how, colour, padded(name_of(l.now), 8)) + "  " +
-		       strip(s, l, room) + "\n";
-		all += wrapped(how, text, std::string(width + 4, ' '), std::string(width + 4, ' '));
-	}
+	for (const lane &l : s.lanes)
+		all += lane_text(s, l, before(lesson, number, l), width, how);
 	if (!s.events.empty())
 		all += painted(
 			how, ink::faint,
-			wrapped(how, "an event each: = works, B asks the backing, z asleep, w woken, + got it, x NULL",
+			wrapped(how,
+				"an event each: = works, B asks the backing, z sleeps, w is woken, + has it, x NULL",
 				"  ", "  "));
 	return all;
 }
@@ -246,7 +266,7 @@ std::string step_text(const run &lesson, size_t number, const look &how)
 {
 	const step &s = lesson.steps[number];
 	return title_text(lesson, number, how) + wrapped(how, s.narration, "", "") + pools_text(s, how) +
-	       lanes_text(s, how) + passes_text(s, how) + events_text(s, how) + claims_text(s, how) +
+	       lanes_text(lesson, number, how) + passes_text(s, how) + events_text(s, how) + claims_text(s, how) +
 	       rules_text(s, how);
 }
 

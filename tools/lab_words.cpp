@@ -32,7 +32,7 @@ constexpr sentence sentences[] = {
 	{"adopt", "{element} is the backing's: it stands in for one of the pool's own"},
 	{"replace", "{element} is home again; {guest}, which stood in for it, goes to the backing"},
 	{"wait_begin", "goes to sleep until there is {need}"},
-	{"wait_end", "wakes {how}, after {waited}; the reserve holds {level}"},
+	{"wait_end", "its sleep ends: {how}, after {waited}; the reserve holds {level}"},
 	{"wake", "wakes {thread}"},
 	{"resize", "min_nr was {old} and is {new}; the reserve holds {level}"},
 	{"reclaim", "direct reclaim: {freed} freed"},

@@ -37,7 +37,8 @@ kernel calls such a sleep uninterruptible: no signal ends it.)");
 	s.claim("each after two passes", 6, s.count("backing_fail"));
 }
 
-void one_is_woken(stage &s, const cast &c, pool &requests, void *element)
+/// What the second holds at the end.
+void *one_is_woken(stage &s, const cast &c, pool &requests, void *element)
 {
 	s.begin("One element, one wake-up", R"(
 The holder gives one back. The kernel wakes all three then, who race for it, and two go to sleep
@@ -53,6 +54,7 @@ again. This library wakes as many as the reserve can serve, the oldest first.)")
 	s.say("When the first is done, it gives the element back, and the second is woken.");
 	s.claim("so it goes round", s.name(element), s.name(passed_on));
 	s.claim("both wake-ups", "first second", woken(s));
+	return passed_on;
 }
 
 } // namespace
@@ -69,7 +71,7 @@ A pool of two, and one thread that holds both. The backing has nothing.)");
 	s.claim("nothing is left", 0, requests.level());
 
 	all_sleep(s, c, requests);
-	one_is_woken(s, c, requests, held[0]);
+	void *second_has = one_is_woken(s, c, requests, held[0]);
 
 	s.begin("Woken for the reserve, served by the backing", R"(
 An element is never handed to a sleeper. Being woken means starting over, and that means the backing
@@ -85,6 +87,7 @@ stays in the reserve, where it belongs.)");
 	s.claim("nobody sleeps any more", 0, requests.sleepers());
 	s.claim("sleeps that the clock ended", 0, static_cast<int64_t>(requests.stats().timeouts));
 	s.free(c.third, requests, got);
+	s.free(c.second, requests, second_has);
 }
 
 } // namespace lab
