@@ -4,7 +4,7 @@
 #include "tools/lab_html.hpp"
 
 #include "tools/lab_json.hpp"
-#include "tools/lab_write.hpp"
+#include "tools/output.hpp"
 #include "tools/pages.hpp"
 
 #include <filesystem>
@@ -43,15 +43,16 @@ std::string to_index(const std::vector<run> &runs)
 void write_pages(const std::string &path, const std::vector<run> &runs, bool all)
 {
 	if (!all)
-		return write_output(path, to_html(runs.front()));
+		return tools::write_output(path, to_html(runs.front()));
 	std::error_code error;
 	std::filesystem::create_directories(path, error);
 	if (!std::filesystem::is_directory(path))
 		throw std::system_error(error ? error : std::make_error_code(std::errc::not_a_directory), path);
 	for (size_t i = 0; i < runs.size(); i++)
-		write_output(path + "/" + runs[i].name + ".html", to_html(runs[i], i > 0 ? runs[i - 1].name : "",
-									  i + 1 < runs.size() ? runs[i + 1].name : ""));
-	write_output(path + "/index.html", to_index(runs));
+		tools::write_output(
+			path + "/" + runs[i].name + ".html",
+			to_html(runs[i], i > 0 ? runs[i - 1].name : "", i + 1 < runs.size() ? runs[i + 1].name : ""));
+	tools::write_output(path + "/index.html", to_index(runs));
 }
 
 } // namespace lab

@@ -6,6 +6,8 @@
 #include "tools/lab_race.hpp"
 #include "tools/lab_stage.hpp"
 
+#include <atomic>
+
 namespace lab {
 namespace {
 
@@ -66,37 +68,44 @@ void show_counterexample(stage &s, const race_result &lost)
 	}
 }
 
-/// So often two threads fight for one element; how many allocations ended without it.
-int fight(pool &requests, int rounds)
+/// So often a thread takes the element and gives it back, each time together with
+/// the other: nothing that comes later makes up for a wake-up that is lost. How
+/// often it got none.
+int fight(pool &requests, int rounds, std::atomic<int> &own, std::atomic<int> &others)
 {
 	constexpr uint64_t patience = 20000000000; // ns: a lost wake-up is found by the pool's own clock before
 	int without = 0;
-	for (int i = 0; i < rounds; i++) {
+	for (int i = 1; i <= rounds; i++) {
 		void *element = mempool_alloc_timeout(requests.get(), GFP_KERNEL, patience);
 		without += element == nullptr ? 1 : 0;
 		mempool_free(element, requests.get());
+		own.store(i);
+		own.notify_one();
+		for (int at = others.load(); at < i; at = others.load())
+			others.wait(at);
 	}
 	return without;
 }
 
 void real_library(stage &s)
 {
-	constexpr int rounds = 20000;
+	constexpr int rounds = 5000;
 	scripted_backing &backing = s.make_backing();
 	actor &left = s.thread("left");
 	actor &right = s.thread("right");
 	s.begin("The real library", R"(
-Two threads, one element, a backing that never gives any: each takes it and gives it back, 20000
-times, and sleeps while the other has it. A wake-up that got lost would show: only the clock could end
+Two threads, one element, a backing that never gives any: each takes it and gives it back, 5000
+times, both at the same time, and sleeps while the other has it. A wake-up that got lost would show: only the clock could end
 that sleep, after 5 s, and the pool counts such sleeps. (This is too much to be recorded; the pool's
 statistics tell.))");
 	s.cite(24).cite(12).show(anchor::note_given).show(anchor::reserve_sleep);
 	pool &requests = s.make_pool("requests", 1, backing, MEMPOOL_STORE_SPREAD);
 	backing.fails();
 	int without[2] = {};
+	std::atomic<int> done[2] = {};
 	s.quietly([&] {
-		left.start([&] { without[0] = fight(requests, rounds); });
-		right.start([&] { without[1] = fight(requests, rounds); });
+		left.start([&] { without[0] = fight(requests, rounds, done[0], done[1]); });
+		right.start([&] { without[1] = fight(requests, rounds, done[1], done[0]); });
 		left.finish();
 		right.finish();
 	});
