@@ -55,6 +55,7 @@ std::vector<workload> list_workloads()
 		from_the_reserve("reserve-2t", "All from the reserve, 2 threads", 2),
 		from_the_reserve("reserve-16t", "All from the reserve, 16 threads", 16),
 		{.key = "callbacks", .title = "A user's own callbacks as backing", .roles = role_callbacks},
+		{.key = "recording", .title = "While events are recorded", .roles = role_recording},
 	};
 }
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <mempool/mempool-trace.h>
 #include <mempool/mempool.h>
 
 namespace bench {
@@ -173,6 +174,34 @@ BENCH_HOT void *preallocated_alloc(void *p)
 	return mempool_alloc_preallocated(static_cast<context *>(p)->pool);
 }
 
+// Events are recorded by all of a process, so only while this peer has its turn: into the calling thread's ring, of
+// which only the newest are kept.
+
+void start_recording(unsigned flags)
+{
+	mempool_trace_options options = {};
+	options.size = sizeof(options);
+	options.threads = 4;
+	options.flags = flags;
+	if (mempool_trace_start(nullptr, &options) != 0)
+		abort(); // a figure without it would be a lie
+}
+
+void begin_recording(void *)
+{
+	start_recording(0);
+}
+
+void begin_recording_stacks(void *)
+{
+	start_recording(MEMPOOL_TRACE_STACKS);
+}
+
+void end_recording(void *)
+{
+	mempool_trace_stop();
+}
+
 constexpr pool_kind plain = {nullptr};
 
 constexpr unsigned ours = role_ours;
@@ -191,6 +220,12 @@ const peer peers[] = {
 	 destroy, calls_of<pool_alloc, pool_free>, nullptr, nullptr},
 	{"callbacks", "the same callbacks, called through the same pointers", role_callbacks | role_limit, nullptr,
 	 create_size, destroy, calls_of<direct_alloc, direct_free>, nullptr, nullptr},
+	{"mempool", "mempool_alloc(GFP_KERNEL), mempool_free of a slab pool; nothing is recorded",
+	 ours | role_recording, &plain, create_slab_pool, destroy, calls_of<pool_alloc, pool_free>, nullptr, nullptr},
+	{"recording", "the same while events are recorded: four for each pair", ours | role_recording, &plain,
+	 create_slab_pool, destroy, calls_of<pool_alloc, pool_free>, begin_recording, end_recording},
+	{"with stacks", "the same with call stacks", ours | role_recording, &plain, create_slab_pool, destroy,
+	 calls_of<pool_alloc, pool_free>, begin_recording_stacks, end_recording},
 };
 
 } // namespace

@@ -15,6 +15,7 @@ enum role : unsigned {
 	role_own_thread = 32, ///< an element must be freed by the thread that allocated it
 	role_ours = 64,       ///< from libmempool
 	role_limit = 128,     ///< not an allocator, but what the machine allows
+	role_recording = 256, ///< shows what it costs to record events
 };
 
 } // namespace bench
