@@ -94,7 +94,7 @@ struct mempool_trace_event {
 	uint64_t args[MEMPOOL_TRACE_ARGS];
 };
 
-#define MEMPOOL_TRACE_STACKS 0x01u /* keep who called, with each event: costs about a microsecond */
+#define MEMPOOL_TRACE_STACKS 0x01u /* keep who called, with each event: costs some microseconds */
 #define MEMPOOL_TRACE_NOFORK 0x02u /* a forked child records nothing */
 
 /**

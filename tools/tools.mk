@@ -18,3 +18,14 @@ lint: ## clang-format, clang-tidy, shellcheck, mandoc and the ranks of DESIGN.md
 
 format: ## let clang-format lay out every source file
 	@tools/lint format
+
+# The pictures of the documents are remade by the project's own commands; by people, as a browser of another version
+# draws other pixels.
+PICTURE_LESSON := sleep-and-wake
+PICTURE_STEP := 3
+.PHONY: pictures
+pictures: command ## remake the pictures in docs/pictures/, by the command itself
+	@mkdir -p $(BROWSER) docs/pictures
+	$(BUILD)/mempool lab $(PICTURE_LESSON) --html $(BROWSER)/picture.html
+	node tests/browser/picture.mjs $(BROWSER)/node_modules/playwright-core "$$(command -v chromium)" $(BROWSER)/picture.html \
+		$(PICTURE_STEP) docs/pictures/lab.png

@@ -291,7 +291,7 @@ byId("theme").addEventListener("click", () => {
 
 byId("title").textContent = lesson.title[0].toUpperCase() + lesson.title.slice(1);
 byId("verdict").textContent = lesson.failed ? `${lesson.failed} of this lesson's claims do not hold in this run`
-	: `Recorded from the real library; all ${lesson.steps.flatMap((s) => s.claims).length} claims hold in this run`;
+	: `All ${lesson.steps.flatMap((s) => s.claims).length} claims of this lesson hold in this run`;
 byId("verdict").classList.toggle("bad", lesson.failed > 0);
 if (data.links) {
 	const link = (name, text) => (name ? element("a", {href: name + ".html"}, text) : null);
