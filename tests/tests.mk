@@ -90,6 +90,7 @@ TEST_OBJ := $(SUBJECT_SRC:%.c=$(BUILD)/obj/%.o) $(CHECK_OBJ) $(CMOCKA_OBJ) $(CMO
 RUN_TESTS = BUILD=$(BUILD) CXX='$(CXX)' CC='$(CC)' MAKE='$(MAKE)' tests/run
 
 include tests/bench/bench.mk
+include tests/bench/preload/preload.mk
 include tests/fuzz/fuzz.mk
 
 .PHONY: check tests run-tests model lab-mutations stress asan ubsan tsan coverage

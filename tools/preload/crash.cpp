@@ -177,6 +177,8 @@ PRELOAD_EXPORT int sigaction(int signal, const struct sigaction *wish, struct si
 
 PRELOAD_EXPORT sighandler_t signal(int signal, sighandler_t handler)
 {
+	if (can_go_on() && next.signal != nullptr && (!is_active() || slot_of(signal) == nullptr))
+		return next.signal(signal, handler);
 	struct sigaction wish = {};
 	struct sigaction before = {};
 	wish.sa_handler = handler;

@@ -35,6 +35,7 @@ void find_next()
 	look_up(next.mmap64, "mmap64");
 	next.mremap = reinterpret_cast<decltype(next.mremap)>(dlsym(RTLD_NEXT, "mremap"));
 	look_up(next.sigaction, "sigaction");
+	look_up(next.signal, "signal");
 	look_up(next.pthread_create, "pthread_create");
 	look_up(next.exit, "exit");
 	look_up(next.exit_now, "_exit");

@@ -76,14 +76,13 @@ enum class call_kind : uint32_t {
 	memalign,
 	valloc,
 	pvalloc,
-	operator_new, // only where it does not come by malloc: jemalloc, tcmalloc
-	mmap,         // as the program calls it; not what libc maps for itself
+	mmap, // as the program calls it; not what libc maps for itself
 	mremap,
 	count,
 };
 inline constexpr const char *call_names[] = {
 	"malloc",   "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc",
-	"memalign", "valloc", "pvalloc", "operator new", "mmap",           "mremap",
+	"memalign", "valloc", "pvalloc", "mmap",         "mremap",
 };
 static_assert(std::size(call_names) == static_cast<size_t>(call_kind::count));
 

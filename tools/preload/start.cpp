@@ -29,7 +29,8 @@ int begin_main(int argc, char **argv, char **environment)
 
 void note_exit(uint32_t how, int status)
 {
-	if (!is_active())
+	// A child of vfork() is not this process, though it has its memory.
+	if (!is_active() || self->pid != getpid())
 		return;
 	self->status.store(status, std::memory_order_relaxed);
 	self->exited.store(how, std::memory_order_relaxed);
@@ -73,8 +74,9 @@ PRELOAD_EXPORT int __libc_start_main(main_function *real_main, int argc, char **
 /// Not called when main() returns.
 PRELOAD_EXPORT void exit(int status)
 {
-	__builtin_unwind_init(); // what registers hold is to lie in this frame
-	live_stack = reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) - 256;
+	__builtin_unwind_init();    // what registers hold is to lie in this frame
+	volatile uintptr_t end = 0; // below the registers; what lies further down is of calls that are over
+	live_stack = reinterpret_cast<uintptr_t>(&end);
 	if (can_go_on())
 		next.exit(status);
 	_exit(status);

@@ -116,6 +116,16 @@ static void kept(void)
 	printf("errno %d\n", errno);
 }
 
+/* The allocator itself fails, without being told to. */
+static void too_much(void)
+{
+	volatile size_t bytes = (size_t)-1 / 4;
+	char *block = unseen(malloc(100));
+
+	tell("realloc", unseen(realloc(unseen(block), bytes)));
+	free(block);
+}
+
 static void *allocate_some(void *failures)
 {
 	for (size_t i = 1; i <= 20; i++) {
@@ -203,6 +213,7 @@ static const struct {
 	{"by-libc", by_libc},
 	{"mappings", mappings},
 	{"kept", kept},
+	{"too-much", too_much},
 	{"threads", threads},
 	{"forks", forks},
 	{"fork-storm", fork_storm},
