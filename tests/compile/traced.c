@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * traced.c - what trace.sh records: a pool whose backing fails when told to, a thread that sleeps and is woken, a
- * failure, and with "fork" a child that does a little of its own. Prints the pool's own figures as JSON.
+ * failure, and with "fork" a child that does a little of its own. With "wait" it begins when there is a line to read.
+ * Prints the pool's own figures as JSON.
  */
 #include <errno.h>
 #include <mempool/mempool-stats.h>
@@ -95,6 +96,8 @@ int main(int argc, char **argv)
 	struct mempool_statistics st;
 	int status = 0;
 
+	if (argc > 1 && strcmp(argv[1], "wait") == 0 && getchar() == EOF)
+		return 1;
 	pool = mempool_create(RESERVED, give, take_back, NULL);
 	if (pool == NULL)
 		return 1;
