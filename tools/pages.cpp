@@ -21,6 +21,8 @@ PAGE_SOURCE(lesson, "tools/lab/page.html")
 PAGE_SOURCE(style, "tools/lab/page.css")
 PAGE_SOURCE(script, "tools/lab/page.js")
 PAGE_SOURCE(index, "tools/lab/index.html")
+PAGE_SOURCE(trace, "tools/trace/page.html")
+PAGE_SOURCE(trace_script, "tools/trace/page.js")
 
 namespace pages {
 

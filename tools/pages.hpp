@@ -11,10 +11,12 @@
 
 namespace pages {
 
-std::string_view lesson(); // tools/lab/page.html
-std::string_view style();  // tools/lab/page.css
-std::string_view script(); // tools/lab/page.js
-std::string_view index();  // tools/lab/index.html
+std::string_view lesson();       // tools/lab/page.html
+std::string_view style();        // tools/lab/page.css
+std::string_view script();       // tools/lab/page.js
+std::string_view index();        // tools/lab/index.html
+std::string_view trace();        // tools/trace/page.html
+std::string_view trace_script(); // tools/trace/page.js
 
 using filling = std::pair<std::string_view, std::string_view>;
 

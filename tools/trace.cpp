@@ -44,7 +44,7 @@ void add_to(CLI::App &app, options &wanted)
 	trace->add_flag("--no-fork", wanted.no_fork, "Record nothing of forked children")->disable_flag_override();
 	trace->add_option("--to", wanted.to,
 			  "Convert recordings: perfetto (Chrome's trace events, which "
-			  "ui.perfetto.dev opens), csv (a line an event)")
+			  "ui.perfetto.dev opens), html (a page), csv (a line an event)")
 		->type_name("FORMAT")
 		->check(CLI::IsMember(format_names()));
 	trace->add_option("FILE", wanted.files, "Recordings to convert; several are put together");
@@ -69,7 +69,7 @@ std::string refusal(const options &wanted)
 		return "";
 	if (!wanted.has_command && !wanted.files.empty())
 		return "trace: record '" + wanted.files[0] + "' by 'mempool trace -- " + wanted.files[0] +
-		       "', or convert it by --to perfetto or csv";
+		       "', or convert it by --to perfetto, html or csv";
 	if (!wanted.files.empty())
 		return "trace: '" + wanted.files[0] + "' stands before the --, behind which the command begins";
 	if (wanted.command.empty())

@@ -12,7 +12,7 @@ struct format {
 	const char *name;
 	void (*write)(const std::vector<recording> &recordings, tools::output &to);
 };
-constexpr format formats[] = {{"perfetto", write_perfetto}, {"csv", write_csv}};
+constexpr format formats[] = {{"perfetto", write_perfetto}, {"csv", write_csv}, {"html", write_html}};
 
 void say_what_is_missing(const recording &r)
 {

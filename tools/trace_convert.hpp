@@ -22,6 +22,9 @@ int convert(const options &wanted);
 /// since the first recording began.
 void write_perfetto(const std::vector<recording> &recordings, tools::output &to);
 
+/// One self-contained page.
+void write_html(const std::vector<recording> &recordings, tools::output &to);
+
 /// A header, and a line an event; arguments have columns of their own.
 void write_csv(const std::vector<recording> &recordings, tools::output &to);
 

@@ -82,6 +82,18 @@ test_csv()
 	head -n 1 out | grep -q '^time_ns,pid,tid,thread_name,cpu,pool_number,pool,event,stack,' || fail "another header: $(head -n 1 out)"
 }
 
+test_html()
+{
+	run 0 --to html own.trace -o own.html
+	[ "$(grep -cE '@(TITLE|STYLE|DATA|SCRIPT)@' own.html)" -eq 0 ] || fail "something was not filled in"
+	sed -n 's,.*<script type="application/json" id="data">\(.*\)</script>$,\1,p' own.html >data.json
+	same 'events of reserve_take' "$(from data.json '[.events[] | select(.[3] == "reserve_take")] | length')" "$(from figures.json .from_reserve)"
+	same 'sleeps' "$(from data.json '[.threads[].spans[] | select(.kind == "sleep")] | length')" "$(from figures.json .sleeps)"
+	same 'arrows' "$(from data.json '.arrows | length')" "$(from figures.json .wakes)"
+	same 'the level at the end' "$(from data.json '.pools[0].levels[-1][1]')" "$(from figures.json .level)"
+	same 'lost' "$(from data.json .lost)" 0
+}
+
 # Few rings: they count against the address space of which the demo has little.
 test_demo()
 {
@@ -90,9 +102,9 @@ test_demo()
 	run 0 --to perfetto demo.trace* -o demo.json
 	./chrome_trace demo.json >read.json || fail "demo.json is no trace"
 	same 'events lost' "$(from read.json .lost)" 0
-	same 'from the reserve' "$(from read.json .instants.reserve_take)" "$(from demo.figures .mempool.from_reserve)"
-	same 'backing failures' "$(from read.json .instants.backing_fail)" "$(from demo.figures .mempool.backing_failures)"
-	[ "$(from read.json .spans.sleep)" -ge "$(from demo.figures .mempool.sleeps)" ] || fail "fewer sleeps than the pool counted"
+	same 'from the reserve' "$(from read.json '.instants.reserve_take // 0')" "$(from demo.figures .mempool.from_reserve)"
+	same 'backing failures' "$(from read.json '.instants.backing_fail // 0')" "$(from demo.figures .mempool.backing_failures)"
+	[ "$(from read.json '.spans.sleep // 0')" -ge "$(from demo.figures .mempool.sleeps)" ] || fail "fewer sleeps than the pool counted"
 }
 
 # What is lost is said everywhere: by who records, by who converts, and in what they write.
@@ -268,6 +280,7 @@ test_wrong_command_lines()
 
 test_own_figures
 test_csv
+test_html
 test_demo
 test_losses
 test_children
