@@ -70,6 +70,11 @@ bool obey(const typed &t, view &how, uint64_t &next_ns)
 	return true;
 }
 
+bool all_answered(const std::vector<live::snapshot> &all)
+{
+	return std::all_of(all.begin(), all.end(), [](const live::snapshot &s) { return s.problem.empty(); });
+}
+
 /// What happened to processes that could be looked at before.
 void note_problem(const live::processes &at, const std::vector<live::snapshot> &all, std::string &last, view &how)
 {
@@ -77,7 +82,8 @@ void note_problem(const live::processes &at, const std::vector<live::snapshot> &
 		how.note = "no process of yours publishes: start one with MEMPOOL_PUBLISH=1";
 	else if (at.problem() != last)
 		how.note = last = at.problem();
-	else if (!all.empty() && how.note.rfind("no process", 0) == 0)
+	else if (!all.empty() && (how.note.rfind("no process", 0) == 0 ||
+				  (how.note.find("did not answer") != std::string::npos && all_answered(all))))
 		how.note.clear();
 }
 

@@ -267,7 +267,7 @@ void screen::draw(const rows &all, view &how)
 {
 	erase();
 	const std::string title =
-		text("mempool top  %s  %u processes, %zu pools, %zu caches  every %.1f s  by %s%s  h: help",
+		text("mempool top  %s  processes: %u, pools: %zu, caches: %zu  every %.1f s  by %s%s  h: help",
 		     clock_text().c_str(), all.processes(), all.pools().size(), all.caches().size(), how.interval_s,
 		     name_of(how.by), how.reversed ? ", reversed" : "");
 	attron(A_BOLD);

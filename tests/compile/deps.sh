@@ -23,7 +23,7 @@ machine()
 	mkdir "$scratch/bin"
 	: >"$scratch/apt"
 	local name
-	for name in make g++ gcc clang++-15 shellcheck clang-format clang-tidy mandoc gcovr pkg-config spin jq chromium node npm bpftrace; do
+	for name in make g++ gcc clang++-15 shellcheck clang-format clang-tidy mandoc gcovr pkg-config spin jq chromium node npm bpftrace promtool tmux; do
 		command_there "$name" 'exit 0'
 	done
 	command_there id 'echo 0'
