@@ -17,14 +17,17 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define MEMPOOL_DEBUG_POISON 0x01u  /* "poison": fill reserved and free elements, check when they leave (PAR-30) */
-#define MEMPOOL_DEBUG_REDZONE 0x02u /* "redzone": guard bytes in caches created from now on */
-#define MEMPOOL_DEBUG_USER 0x04u    /* "user": caches created from now on keep who allocated and freed */
-#define MEMPOOL_DEBUG_TRACK 0x08u   /* "track": pools initialised from now on report double, foreign, missing frees */
-#define MEMPOOL_DEBUG_SLEEP 0x10u   /* "sleep": check each allocation that might sleep, not only those that do */
-#define MEMPOOL_DEBUG_CHECKS 0x20u  /* "checks": SLAB_CONSISTENCY_CHECKS for caches created from now on */
-#define MEMPOOL_DEBUG_PANIC 0x40u   /* "panic": abort after the first report */
-#define MEMPOOL_DEBUG_ALL 0x3fu     /* "all": everything but "panic" */
+#define MEMPOOL_DEBUG_POISON 0x01u   /* "poison": fill reserved and free elements, check when they leave (PAR-30) */
+#define MEMPOOL_DEBUG_REDZONE 0x02u  /* "redzone": guard bytes in caches created from now on */
+#define MEMPOOL_DEBUG_USER 0x04u     /* "user": caches created from now on keep who allocated and freed */
+#define MEMPOOL_DEBUG_TRACK 0x08u    /* "track": pools initialised from now on report double, foreign, missing frees */
+#define MEMPOOL_DEBUG_SLEEP 0x10u    /* "sleep": check each allocation that might sleep, not only those that do */
+#define MEMPOOL_DEBUG_CHECKS 0x20u   /* "checks": SLAB_CONSISTENCY_CHECKS for caches created from now on */
+#define MEMPOOL_DEBUG_PANIC 0x40u    /* "panic": abort after the first report */
+#define MEMPOOL_DEBUG_DEADLOCK 0x80u /* "deadlock": as "track"; look for deadlocks before a thread sleeps */
+#define MEMPOOL_DEBUG_DEADLOCK_ABORT 0x100u /* "deadlock-abort": the same, and abort when threads wait for themselves \
+					     */
+#define MEMPOOL_DEBUG_ALL 0x3fu             /* "all": everything but "panic" and what concerns deadlocks */
 
 /**
  * mempool_debug_set() - switch checks on and off.
@@ -34,6 +37,19 @@ extern "C" {
  * Return: 0, or -EINVAL when @flags has an unknown bit; nothing is changed then.
  */
 int mempool_debug_set(unsigned int flags);
+
+/**
+ * mempool_debug_thread_owned() - promise that who takes an element of this pool frees it.
+ * @pool: a pool that was initialised with "deadlock" on; others are left alone.
+ *
+ * Without the promise a deadlock is reported as possible while there are threads
+ * that take no part in it: one of them may have been handed an element, and free
+ * it. With it, for all pools concerned, it is reported as certain. A free by another
+ * thread is reported as a bug, and ends the promise.
+ *
+ * Context: any thread. Never sleeps.
+ */
+void mempool_debug_thread_owned(mempool_t *pool);
 
 /** mempool_debug_get() - the MEMPOOL_DEBUG_ flags in force. */
 unsigned int mempool_debug_get(void);

@@ -92,6 +92,7 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	if ((callers & ~ordinary_flags) != 0) [[unlikely]]
 		callers = check_mask(control, callers);
 	const bool watched = watch::watching();
+	const watch::inside_call call(proven(control));
 	if (watched) [[unlikely]] {
 		watch::check_may_alloc(callers, caller, control.name);
 		MP_TRACE(pass_begin, control.traced, 1, first_mask(full_mask(callers)));
@@ -164,6 +165,7 @@ extern "C" void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t
 extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 {
 	mempool_control &control = control_of(pool, "mempool_alloc_preallocated");
+	const watch::inside_call call(proven(control));
 	void *entry = take_entry_once(*pool, control);
 	if (entry == nullptr)
 		entry = take_last_entry(*pool, control);

@@ -144,6 +144,7 @@ unsigned free_home(mempool_t &pool, mempool_control &control, slot_span elems)
 /// mempool_free_bulk() where each element must be looked at on its way.
 unsigned free_each(mempool_t &pool, mempool_control &control, slot_span elems)
 {
+	const watch::inside_call call(proven(control));
 	const size_t must = last_of_home(control, elems);
 	size_t taken = 0;
 	for (; taken < elems.size() && (taken < must || control.reserve.has_room()); taken++) {
@@ -178,6 +179,7 @@ extern "C" int mempool_alloc_bulk(mempool_t *pool, void **elems, unsigned int co
 	if (count > INT_MAX)
 		base::fatal("mempool_alloc_bulk: %u elements are too many (pool '%s')", count, control.name);
 	const bool watched = watch::watching();
+	const watch::inside_call call(proven(control));
 	if (watched) [[unlikely]]
 		watch::check_may_alloc(GFP_KERNEL, "mempool_alloc_bulk", control.name);
 

@@ -15,6 +15,7 @@
 #include "mempool/core/pressure.hpp"
 #include "mempool/mempool-certificate.h"
 #include "mempool/mempool.h"
+#include "mempool/watch/deadlock.hpp"
 #include "mempool/watch/registry.hpp"
 #include "mempool/watch/trace.hpp"
 #include "mempool/watch/tracker.hpp"
@@ -67,6 +68,8 @@ struct mempool_control {
 	mp::backing::backing_kind backing;
 	bool tracks; // the tracker below is in use
 	mp::watch::tracker tracker;
+	bool proves;                         // the debug option "deadlock" was on: what follows is in use
+	mp::watch::contended_pool contended; // as the search for deadlocks sees the pool
 	std::atomic<uint64_t> wait_longest_ns;
 	std::atomic<void *> delayed;    // an element that a fault holds back from the reserve (faults.hpp)
 	std::atomic<bool> has_deferred; // elements by mempool_free_rcu(), which exit must wait for

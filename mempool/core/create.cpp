@@ -47,6 +47,7 @@ void thaw_in_child(void *object)
 	auto &pool = *static_cast<mempool_t *>(object);
 	mempool_control &control = *pool.control;
 	control.tracker.thaw_in_child();
+	control.contended.inside.store(0); // of threads that the child does not have
 	control.reserve.thaw_in_child();
 	control.watchers.thaw_in_child();
 	// A resize of the parent ends here, wherever it was. It is not waited for:
@@ -263,10 +264,20 @@ int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 
 bool start_tracking(mempool_control &control)
 {
-	if (!watch::debug_on(MEMPOOL_DEBUG_TRACK))
+	if (!watch::debug_on(MEMPOOL_DEBUG_TRACK | MEMPOOL_DEBUG_DEADLOCK))
 		return true;
 	control.tracks = control.tracker.init();
 	watch::watch_for(watch::tracker_seen);
+	control.proves = control.tracks && watch::debug_on(MEMPOOL_DEBUG_DEADLOCK);
+	control.contended.pool = &control;
+	control.contended.name = control.name;
+	control.contended.elements = &control.tracker;
+	control.contended.level = [](const void *c) {
+		return static_cast<const mempool_control *>(c)->reserve.store().level();
+	};
+	control.contended.target = [](const void *c) {
+		return static_cast<const mempool_control *>(c)->reserve.store().target();
+	};
 	return control.tracks;
 }
 

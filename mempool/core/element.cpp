@@ -60,6 +60,8 @@ bool note_free(const mempool_t &pool, mempool_control &control, const void *elem
 {
 	if (!control.tracks)
 		return true;
+	if (control.proves)
+		watch::check_owner(control.contended, element);
 	base::stack_trace freed_by;
 	const watch::tracker::verdict verdict = control.tracker.note_free(element, freed_by);
 	if (verdict == watch::tracker::verdict::fine)

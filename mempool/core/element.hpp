@@ -95,6 +95,12 @@ inline void note_alloc(mempool_control &control, const void *element)
 		control.tracker.note_alloc(element);
 }
 
+/// A call that may take or give an element, as the search for deadlocks counts them.
+inline watch::contended_pool *proven(mempool_control &control)
+{
+	return control.proves ? &control.contended : nullptr;
+}
+
 /// For pools that track: an element comes back; false, after a report, when it must not be taken.
 bool note_free(const mempool_t &pool, mempool_control &control, const void *element);
 

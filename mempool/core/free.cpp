@@ -51,6 +51,7 @@ void give_back(mempool_t &pool, mempool_control &control, void *element)
 	if (element == nullptr)
 		return;
 	mempool_control &control = control_of(pool, "mempool_free");
+	const watch::inside_call call(proven(control));
 	if (watch::watching()) [[unlikely]] {
 		MP_TRACE(free, control.traced, element);
 		if (!note_free(*pool, control, element))

@@ -39,6 +39,8 @@ extern "C" void mempool_free_rcu(void *element, mempool_t *pool, struct mempool_
 		return;
 	mempool_control &control = control_of(pool, "mempool_free_rcu");
 	control.has_deferred.store(true, std::memory_order_relaxed);
+	if (control.proves) [[unlikely]]
+		control.tracker.note_handed_over(element);
 	auto *w = new (head) waiting_element{{}, element, pool};
 	mp::backing::defer_free(w->item, element_op);
 }

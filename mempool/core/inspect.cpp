@@ -77,3 +77,10 @@ extern "C" int mempool_for_each(int (*visit)(mempool_t *pool, void *arg), void *
 		},
 		&to);
 }
+
+extern "C" void mempool_debug_thread_owned(mempool_t *pool)
+{
+	mempool_control &control = control_of(pool, "mempool_debug_thread_owned");
+	if (control.proves)
+		control.contended.thread_owned.store(true);
+}

@@ -47,7 +47,12 @@ waiting::end waiting::sleep(int need)
 	const uint64_t retry_at_ns = start_ns + retry_ns;
 	sleeper_.set_label(trace::sleeper_label(control_.traced));
 	MP_TRACE(wait_begin, control_.traced, need, control_.reserve.store().level(), control_.reserve.waiting());
-	const outcome how = sleeper_.sleep(need, std::min(deadline_ns_, retry_at_ns));
+	const outcome how = [&] {
+		const bool prove = control_.proves && deadline_ns_ == base::never_ns;
+		const watch::contended_sleep sleep(
+			prove && watch::debug_on(MEMPOOL_DEBUG_DEADLOCK) ? &control_.contended : nullptr, need);
+		return sleeper_.sleep(need, std::min(deadline_ns_, retry_at_ns));
+	}();
 	MP_TRACE(wait_end, control_.traced, need, static_cast<int>(how), base::now_ns() - start_ns,
 		 control_.reserve.store().level());
 	if (how == outcome::not_needed)

@@ -22,12 +22,15 @@ struct option {
 };
 
 constexpr option options[] = {
-	{"poison", MEMPOOL_DEBUG_POISON}, {"redzone", MEMPOOL_DEBUG_REDZONE}, {"user", MEMPOOL_DEBUG_USER},
-	{"track", MEMPOOL_DEBUG_TRACK},   {"sleep", MEMPOOL_DEBUG_SLEEP},     {"checks", MEMPOOL_DEBUG_CHECKS},
-	{"panic", MEMPOOL_DEBUG_PANIC},   {"all", MEMPOOL_DEBUG_ALL},
+	{"poison", MEMPOOL_DEBUG_POISON},     {"redzone", MEMPOOL_DEBUG_REDZONE},
+	{"user", MEMPOOL_DEBUG_USER},         {"track", MEMPOOL_DEBUG_TRACK},
+	{"sleep", MEMPOOL_DEBUG_SLEEP},       {"checks", MEMPOOL_DEBUG_CHECKS},
+	{"panic", MEMPOOL_DEBUG_PANIC},       {"all", MEMPOOL_DEBUG_ALL},
+	{"deadlock", MEMPOOL_DEBUG_DEADLOCK}, {"deadlock-abort", MEMPOOL_DEBUG_DEADLOCK | MEMPOOL_DEBUG_DEADLOCK_ABORT},
 };
 
-constexpr unsigned known_flags = MEMPOOL_DEBUG_ALL | MEMPOOL_DEBUG_PANIC;
+constexpr unsigned known_flags =
+	MEMPOOL_DEBUG_ALL | MEMPOOL_DEBUG_PANIC | MEMPOOL_DEBUG_DEADLOCK | MEMPOOL_DEBUG_DEADLOCK_ABORT;
 
 void apply(unsigned flags)
 {
@@ -66,7 +69,7 @@ __attribute__((constructor(101))) void read_environment()
 				      "ignored",
 				      static_cast<int>(name.size()), name.data(),
 				      static_cast<size_t>(name.data() - text), text)
-				.line("known: poison redzone user track sleep checks panic all")
+				.line("known: poison redzone user track sleep checks panic deadlock deadlock-abort all")
 				.emit();
 			return;
 		}

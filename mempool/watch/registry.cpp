@@ -3,6 +3,7 @@
 // registry.cpp - see registry.hpp.
 #include "mempool/watch/registry.hpp"
 
+#include "mempool/watch/deadlock.hpp"
 #include "mempool/watch/fault_control.hpp"
 #include "mempool/watch/trace.hpp"
 
@@ -41,6 +42,7 @@ void before_fork()
 {
 	base::rcu_fork_prepare();
 	registry_lock.lock();
+	deadlock_freeze();
 	each_entry([](registry_entry &e) { e.at_fork->freeze(e.object); });
 	reserve::residency_freeze();
 }
@@ -49,6 +51,7 @@ void after_fork_in_parent()
 {
 	reserve::residency_thaw();
 	each_entry([](registry_entry &e) { e.at_fork->thaw(e.object); });
+	deadlock_thaw();
 	registry_lock.unlock();
 	base::rcu_fork_parent();
 }
@@ -57,6 +60,7 @@ void after_fork_in_child()
 {
 	reserve::residency_thaw_in_child();
 	each_entry([](registry_entry &e) { e.at_fork->thaw_in_child(e.object); });
+	deadlock_thaw_in_child();
 	registry_lock.reset_in_child();
 	base::forget_locks_in_child();
 	base::rcu_fork_child();

@@ -17,7 +17,17 @@ size_t hash_of(const void *element)
 	return (reinterpret_cast<uintptr_t>(element) >> 3) * 0x9e3779b97f4a7c15U >> 20;
 }
 
+constinit std::atomic<uint64_t> last_thread{0};
+constinit thread_local uint64_t thread_number = 0;
+
 } // namespace
+
+uint64_t this_thread_number()
+{
+	if (thread_number == 0)
+		thread_number = last_thread.fetch_add(1, std::memory_order_relaxed) + 1;
+	return thread_number;
+}
 
 bool tracker::init()
 {
@@ -79,6 +89,7 @@ void tracker::note_alloc(const void *element)
 		used_++;
 	}
 	r->where = place::out;
+	r->thread = this_thread_number();
 	r->by = by;
 }
 
@@ -112,6 +123,44 @@ void tracker::note_left(const void *element)
 	record *r = find(element);
 	if (r != nullptr && r->element != nullptr)
 		r->where = place::left;
+}
+
+void tracker::note_handed_over(const void *element)
+{
+	if (base::holds_locks()) {
+		missed_.store(true, std::memory_order_relaxed);
+		return;
+	}
+	const std::lock_guard guard(lock_);
+	record *r = find(element);
+	if (r != nullptr && r->element != nullptr)
+		r->thread = 0;
+}
+
+bool tracker::is_others(const void *element)
+{
+	if (base::holds_locks())
+		return false;
+	const std::lock_guard guard(lock_);
+	const record *r = find(element);
+	return r != nullptr && r->element != nullptr && r->where == place::out && r->thread != 0 &&
+	       r->thread != this_thread_number();
+}
+
+tracker::holding tracker::held_by(uint64_t thread)
+{
+	holding h;
+	const std::lock_guard guard(lock_);
+	h.complete = complete_ && !missed_.load(std::memory_order_relaxed);
+	for (size_t i = 0; i < capacity_; i++) {
+		const record &r = table_[i];
+		if (r.element == nullptr || r.where != place::out)
+			continue;
+		h.all++;
+		if (r.thread == thread && h.count++ == 0)
+			h.taken = r.by;
+	}
+	return h;
 }
 
 size_t tracker::count_out(const void **one, base::stack_trace &taken_by)

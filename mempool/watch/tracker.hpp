@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// tracker.hpp - for the debug option "track": which of a pool's elements are
-// out, and who took them. Tells a double free from a foreign one.
+// tracker.hpp - for the debug options "track" and "deadlock": which of a pool's
+// elements are out, and who took them. Tells a double free from a foreign one.
 //
 // A hash table of addresses with open addressing. It grows with the number of
 // different addresses seen; when memory for that is not to be had it gives up
@@ -21,6 +21,9 @@
 
 namespace mp::watch {
 
+/// The calling thread; a number is not used again.
+uint64_t this_thread_number();
+
 class tracker {
       public:
 	enum class verdict { fine, double_free, foreign };
@@ -39,6 +42,21 @@ class tracker {
 	/// to the pool after all: neither is a mistake.
 	void note_left(const void *element);
 
+	/// An element will be freed by nobody in particular: by whoever ends a grace period.
+	void note_handed_over(const void *element);
+
+	/// Is it out, and was it taken by another thread than this?
+	bool is_others(const void *element);
+
+	/// What is out, and how much of it one thread took.
+	struct holding {
+		size_t count = 0;        // by the thread asked for
+		size_t all = 0;          // by anybody
+		base::stack_trace taken; // where the thread took one of them
+		bool complete = true;    // nothing was missed
+	};
+	holding held_by(uint64_t thread);
+
 	/// Elements out now; `one` and `taken_by` tell one of them.
 	size_t count_out(const void **one, base::stack_trace &taken_by);
 
@@ -51,6 +69,7 @@ class tracker {
 	struct record {
 		const void *element; // nullptr: free
 		place where;
+		uint64_t thread;      // who took it, this_thread_number(); 0: it was handed over
 		base::stack_trace by; // who took it, or who gave it back
 	};
 

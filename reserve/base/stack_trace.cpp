@@ -11,6 +11,12 @@
 #include <link.h>
 #include <unwind.h>
 
+// The linker's: where the code that this file is linked into begins and ends.
+extern "C" {
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+}
+
 namespace mp::base {
 namespace {
 
@@ -137,6 +143,16 @@ __attribute__((noinline)) stack_trace stack_trace::here(unsigned skip)
 	collector into{&trace, skip + 1};
 	_Unwind_Backtrace(collect, &into);
 	return trace;
+}
+
+uintptr_t stack_trace::call_site() const
+{
+	for (unsigned i = 0; i < depth; i++) {
+		const auto address = reinterpret_cast<uintptr_t>(pc[i]);
+		if (address < reinterpret_cast<uintptr_t>(__ehdr_start) || address >= reinterpret_cast<uintptr_t>(etext))
+			return address;
+	}
+	return 0;
 }
 
 void walk_stack_with(unsigned depth, bool (*visit)(uintptr_t pc, void *arg), void *arg)

@@ -19,6 +19,10 @@ struct stack_trace {
 
 	/// The caller's stack, innermost first, less `skip` frames beyond here() itself.
 	static stack_trace here(unsigned skip);
+
+	/// The innermost address that does not lie in this library: who called it.
+	/// 0 when all do, as in a program that the library is linked into.
+	uintptr_t call_site() const;
 };
 
 /// Shows the return addresses of the caller's stack, innermost first, up to

@@ -26,7 +26,7 @@ END_TEST
 
 START_TEST(debug_set_refuses_unknown_bits)
 {
-	static const unsigned int unknown[] = {0x80u, 0x100u, ~0u, 0x80000000u | MEMPOOL_DEBUG_POISON};
+	static const unsigned int unknown[] = {0x200u, 0x400u, ~0u, 0x80000000u | MEMPOOL_DEBUG_POISON};
 
 	ck_assert_int_eq(mempool_debug_set(MEMPOOL_DEBUG_TRACK), 0);
 	ck_assert_int_eq(mempool_debug_set(unknown[_i]), -EINVAL);
@@ -183,6 +183,7 @@ int child_main(const char *name)
 		{"track", child_track},
 		{"correct", child_correct},
 		{"faults", fault_child},
+		{"deadlock", deadlock_child},
 	};
 
 	for (int i = 0; i < LENGTH(modes); i++)

@@ -52,6 +52,8 @@ TCase *certificate_tests(void);
 TCase *residency_tests(void);
 TCase *residency_limits_tests(void);
 TCase *explain_tests(void);
+TCase *deadlock_tests(void);
+TCase *deadlock_random_tests(void);
 TCase *fault_tests(void);
 TCase *fault_point_tests(void);
 TCase *fault_setting_tests(void);
@@ -190,6 +192,9 @@ int child_main(const char *name);
 
 /* fault_child() - one of these modes. In fault_settings.c. */
 int fault_child(void);
+
+/* deadlock_child() - another. In deadlock.c. */
+int deadlock_child(void);
 
 void ck_assert_exited(const struct child_result *r, int code);
 void ck_assert_killed(const struct child_result *r, int signal_number);
