@@ -6,6 +6,7 @@
 #include "tools/demo.hpp"
 #include "tools/fault.hpp"
 #include "tools/lab.hpp"
+#include "tools/run.hpp"
 #include "tools/stat.hpp"
 #include "tools/top.hpp"
 #include "tools/trace.hpp"
@@ -128,6 +129,7 @@ int run(int argc, char **argv)
 	fault::options fault_wanted;
 	stat_command::options stat_wanted;
 	top::options top_wanted;
+	run_command::options run_wanted;
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
 	add_demo(app, demo_wanted);
@@ -137,6 +139,7 @@ int run(int argc, char **argv)
 	fault::add(app, fault_wanted);
 	stat_command::add(app, stat_wanted);
 	top::add(app, top_wanted);
+	run_command::declare(app, run_wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
@@ -162,6 +165,8 @@ int run(int argc, char **argv)
 		return stat_command::run(stat_wanted);
 	if (app.got_subcommand("fault"))
 		return fault::run(app, fault_wanted);
+	if (app.got_subcommand("run"))
+		return run_command::start(run_wanted);
 	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
 }
 

@@ -40,7 +40,7 @@ int within_reach(contended_pool &pool)
 {
 	constexpr int tries = 64;
 	for (int i = 0; i < tries; i++) {
-		const unsigned before = pool.moves.load();
+		const unsigned before = pool.moves.load(); // seq_cst, as all of these: ORD-36
 		int held = 0;
 		tracker::holding h = pool.elements->held_by(0);
 		each_stuck([&](const contended_sleep &s) {
@@ -182,7 +182,7 @@ void inside_call::enter()
 {
 	outer_ = this_calls;
 	this_calls = this;
-	pool_->inside.fetch_add(1);
+	pool_->inside.fetch_add(1); // seq_cst: before an element moves, ORD-36
 	pool_->moves.fetch_add(1);
 }
 
