@@ -83,11 +83,19 @@ static int use_and_destroy(void *unused)
 	return 0;
 }
 
+static void make_pool_with(unsigned int at_fork)
+{
+	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
+
+	attr.at_fork = at_fork;
+	cache = kmem_cache_create("parents", 64, 0, 0, NULL);
+	pool = mempool_create_attr(4, mempool_alloc_slab, mempool_free_slab, cache, &attr);
+	ck_assert_ptr_nonnull(pool);
+}
+
 static void make_pool(void)
 {
-	cache = kmem_cache_create("parents", 64, 0, 0, NULL);
-	pool = mempool_create_slab_pool(4, cache);
-	ck_assert_ptr_nonnull(pool);
+	make_pool_with(MEMPOOL_AT_FORK_COPY);
 }
 
 START_TEST(fork_child_uses_the_parents_pool)
@@ -136,14 +144,15 @@ static void busy_with_large_memory(void *unused)
 	}
 }
 
+/* _i: what children have of the reserve */
 START_TEST(fork_while_other_threads_are_inside)
 {
 	static void (*const jobs[])(void *) = {busy_with_the_reserve, busy_with_the_reserve, busy_with_the_registry,
 					       busy_with_large_memory};
 	struct worker w[LENGTH(jobs)];
-	int rounds = scale(200);
+	int rounds = scale(70);
 
-	make_pool();
+	make_pool_with((unsigned int)_i);
 	for (int i = 0; i < LENGTH(jobs); i++)
 		worker_start(&w[i], jobs[i], NULL);
 	for (int i = 0; i < rounds; i++) {
@@ -318,7 +327,7 @@ TCase *fork_tests(void)
 	TCase *tc = new_case("fork");
 
 	tcase_add_test(tc, fork_child_uses_the_parents_pool);
-	tcase_add_test(tc, fork_while_other_threads_are_inside);
+	tcase_add_loop_test(tc, fork_while_other_threads_are_inside, 0, 3);
 	tcase_add_test(tc, fork_while_pools_come_and_go);
 	tcase_add_test(tc, fork_with_sleepers);
 	return tc;

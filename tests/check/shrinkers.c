@@ -180,9 +180,17 @@ START_TEST(par_35_never_inside_itself)
 }
 END_TEST
 
+static unsigned long given_back; /* a page that is there when the first shrinker is asked */
+
+static void look_for_a_page(void)
+{
+	if (!given_back)
+		given_back = __get_free_page(GFP_NOWAIT);
+}
+
 START_TEST(par_35_caches_come_first)
 {
-	static struct hoard first, h;
+	static struct hoard first = {.inside = look_for_a_page}, h;
 	static void *object[512];
 	struct kmem_cache *cache = kmem_cache_create("idle", 4096, 0, 0, NULL);
 	struct shrinker *s = offer(&first, 0), *t = offer(&h, 0);
@@ -198,6 +206,7 @@ START_TEST(par_35_caches_come_first)
 	ck_assert_int_eq(first.turn, 1);
 	ck_assert_int_eq(h.turn, 2);
 	ck_assert_int_eq(first.scans + h.scans, 0);
+	ck_assert_uint_ne(given_back, 0);
 	shrinker_free(t);
 	shrinker_free(s);
 }
@@ -301,6 +310,36 @@ START_TEST(par_35_reclaimd_works_from_low_to_high)
 }
 END_TEST
 
+START_TEST(par_35_reclaimd_stops_at_high)
+{
+	static struct hoard h;
+	struct mempool_headroom_state now = {.size = sizeof(now)};
+	struct shrinker *s;
+	void *page;
+	unsigned long before;
+
+	mempool_set_limit(64 * MIB);
+	while ((page = (void *)__get_free_page(GFP_NOWAIT))) {
+		*(void **)page = h.newest;
+		h.newest = page;
+		h.pages++;
+	}
+	before = h.pages;
+	s = offer(&h, 0);
+	ck_assert_int_eq(mempool_headroom(&now), 0);
+	ck_assert_uint_lt(now.free_bytes, now.low_bytes);
+	ck_assert_int_eq(mempool_reclaimd_start(), 0); /* it looks once by itself */
+	do {
+		WAIT_FOR(h.scans > 0);
+		ck_assert_int_eq(mempool_headroom(&now), 0);
+	} while (now.free_bytes < now.high_bytes);
+	ck_assert_int_eq(mempool_reclaimd_stop(), 0);
+	ck_assert_uint_lt(h.pages, before);
+	ck_assert_uint_gt(h.pages, before / 2); /* a quarter is more than enough */
+	shrinker_free(s);
+}
+END_TEST
+
 TCase *shrinker_tests(void)
 {
 	TCase *tc = new_case("shrinkers");
@@ -313,5 +352,6 @@ TCase *shrinker_tests(void)
 	tcase_add_test(tc, par_35_free_waits_for_callbacks);
 	tcase_add_test(tc, par_35_nonsense_is_reported);
 	tcase_add_test(tc, par_35_reclaimd_works_from_low_to_high);
+	tcase_add_test(tc, par_35_reclaimd_stops_at_high);
 	return tc;
 }
