@@ -45,7 +45,7 @@ extern "C" {
  * each other.
  *
  * Context: makes the descriptor when first called, which needs kernel memory: call
- * it at set-up. Any thread. Not from a signal handler.
+ * it at set-up, or let the pool be made with it (mempool_attr.eventfd). Any thread. Not from a signal handler.
  * Return: the descriptor, always the same; -EMFILE, -ENFILE or -ENOMEM when it cannot be made.
  */
 int mempool_eventfd(mempool_t *pool);

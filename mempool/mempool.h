@@ -142,7 +142,9 @@ enum mempool_at_fork {
  * @store: one of enum mempool_store.
  * @residency: one of enum mempool_residency.
  * @at_fork: one of enum mempool_at_fork.
- * @reserved: 0.
+ * @eventfd: 1: the descriptor that mempool_eventfd() tells (mempool-pressure.h)
+ *        is made now, and making the pool fails when it cannot be; 0: with the
+ *        first call of that.
  *
  * Start from MEMPOOL_ATTR_INIT and set what you want.
  */
@@ -155,7 +157,7 @@ struct mempool_attr {
 	unsigned int store;
 	unsigned int residency;
 	unsigned int at_fork;
-	unsigned int reserved;
+	unsigned int eventfd;
 };
 
 #ifdef __cplusplus

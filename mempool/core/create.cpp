@@ -83,8 +83,8 @@ const char *refusal(const request &r)
 {
 	if (r.alloc == nullptr || r.free == nullptr)
 		return "a callback is NULL";
-	if (r.attr.store > MEMPOOL_STORE_LOCKED || r.attr.reserved != 0)
-		return "mempool_attr.store names no store, or its reserved field is not 0";
+	if (r.attr.store > MEMPOOL_STORE_LOCKED || r.attr.eventfd > 1)
+		return "mempool_attr.store names no store, or .eventfd is neither 0 nor 1";
 	if (r.attr.residency > MEMPOOL_RESIDENCY_NONE || r.attr.at_fork > MEMPOOL_AT_FORK_WIPE)
 		return "mempool_attr.residency or .at_fork has no such value";
 	if (r.min_nr < 0 || r.min_nr > MEMPOOL_NR_MAX)
@@ -322,7 +322,9 @@ int build(mempool_t &pool, const request &r)
 		if (!reserve::make_resident(control->host_page))
 			control->host_page.lock_error = errno;
 	}
-	int error = start_tracking(*control) ? fill(pool, *control, r.attr.gfp_mask) : -ENOMEM;
+	int error = r.attr.eventfd != 0 ? std::min(control->watchers.eventfd(), 0) : 0;
+	if (error == 0)
+		error = start_tracking(*control) ? fill(pool, *control, r.attr.gfp_mask) : -ENOMEM;
 	if (error == 0) {
 		if (watch::registry_add(watch::registry_kind::pool, control->registered, &pool, &pool_at_fork)) {
 			if (trace::wanted<trace::event::create>())

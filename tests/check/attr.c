@@ -184,9 +184,9 @@ START_TEST(attr_chooses_the_store)
 	ck_assert_int_eq(init_with(&attr, 3), -EINVAL);
 	expect_some_report("store");
 	attr.store = MEMPOOL_STORE_LOCKED;
-	attr.reserved = 1;
+	attr.eventfd = 2;
 	ck_assert_int_eq(init_with(&attr, 3), -EINVAL);
-	expect_some_report("reserved");
+	expect_some_report("eventfd");
 	/* One of the size that the structure had before: the default. */
 	attr.size = offsetof(struct mempool_attr, store);
 	ck_assert_int_eq(init_with(&attr, 3), 0);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define ROUNDS 100000
@@ -43,6 +44,37 @@ START_TEST(eventfd_is_made_once_and_ends_with_the_pool)
 	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	scripted_exit(&pool, &bk);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+}
+END_TEST
+
+static int made_up_front(void *unused)
+{
+	const struct rlimit none = {3, 3}, some = {16, 16};
+	struct mempool_attr attr = MEMPOOL_ATTR_INIT;
+	mempool_t *p;
+
+	(void)unused;
+	attr.eventfd = 1;
+	for (int fd = 3; fd < 16; fd++)
+		close(fd);
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 16}) != 0)
+		return 1;
+	if (mempool_create_attr(2, mempool_kmalloc, mempool_kfree, (void *)64, &attr) || errno != EMFILE)
+		return 2;
+	if (setrlimit(RLIMIT_NOFILE, &some) != 0)
+		return 3;
+	p = mempool_create_attr(2, mempool_kmalloc, mempool_kfree, (void *)64, &attr);
+	if (!p || setrlimit(RLIMIT_NOFILE, &none) != 0)
+		return 4;
+	return mempool_eventfd(p) < 0 ? 5 : 0; /* it is there already */
+}
+
+START_TEST(eventfd_can_be_made_with_the_pool)
+{
+	struct child_result child;
+
+	child_run(&child, made_up_front, NULL);
+	ck_assert_exited(&child, 0);
 }
 END_TEST
 
@@ -300,6 +332,7 @@ TCase *eventfd_tests(void)
 	TCase *tc = new_case("eventfd");
 
 	tcase_add_test(tc, eventfd_is_made_once_and_ends_with_the_pool);
+	tcase_add_test(tc, eventfd_can_be_made_with_the_pool);
 	tcase_add_loop_test(tc, eventfd_tells_of_an_element_after_a_failure, 0, LENGTH(ways) * LENGTH(failures));
 	tcase_add_test(tc, eventfd_is_quiet_while_nobody_failed);
 	tcase_add_test(tc, eventfd_is_not_shared_with_a_child);
