@@ -47,6 +47,8 @@ LINK_FLAGS := $(INSTRUMENT) -Wl,--as-needed
 # Looked up when a recipe needs it: see the note on fresh machines above.
 URCU_LIBS = $(shell pkg-config --libs liburcu-bp)
 NCURSES_LIBS = $(shell pkg-config --libs ncursesw)
+# The command's own: libdw has names for addresses.
+CMD_LIBS  = $(shell pkg-config --libs libdw)
 
 LIB_SRC := $(wildcard reserve/base/*.cpp reserve/*.cpp mempool/watch/*.cpp mempool/backing/*.cpp mempool/core/*.cpp)
 LIB_OBJ := $(LIB_SRC:%.cpp=$(BUILD)/obj/%.o)
@@ -126,7 +128,7 @@ $(BUILD)/libmempool-preload.so: $(PRELOAD_OBJ) $(BUILD)/obj/mempool/watch/fault_
 
 # The build tree's copy of the command finds its library beside itself; the
 # installed one (mempool/packaging/install.mk) where the system looks.
-LINK_COMMAND = $(CXX) $(LINK_FLAGS) -o $@ $(CMD_OBJ) -L$(BUILD) -lmempool $(NCURSES_LIBS) -lpthread
+LINK_COMMAND = $(CXX) $(LINK_FLAGS) -o $@ $(CMD_OBJ) -L$(BUILD) -lmempool $(NCURSES_LIBS) $(CMD_LIBS) -lpthread
 $(BUILD)/mempool: $(CMD_OBJ) $(DEV_SO) $(BUILD)/command.stamp
 	$(call quiet,LINK) $(LINK_COMMAND) -Wl,-rpath,'$$ORIGIN'
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // main.cpp - the mempool command: one subcommand a job. Exit status 0: done; 1:
-// it failed, and stderr says why; 2: the command line is wrong.
+// it failed, and stderr says why; 2: the command line is wrong. What a
+// subcommand means besides is in its own file.
 #include "tools/certify.hpp"
 #include "tools/demo.hpp"
+#include "tools/fail.hpp"
 #include "tools/fault.hpp"
 #include "tools/lab.hpp"
 #include "tools/run.hpp"
@@ -125,11 +127,13 @@ int run(int argc, char **argv)
 	certify::options certify_wanted;
 	lab::options lab_wanted;
 	trace::options trace_wanted;
+	fail::options fail_wanted;
 	argc = trace::take_command(argc, argv, trace_wanted);
 	fault::options fault_wanted;
 	stat_command::options stat_wanted;
 	top::options top_wanted;
 	run_command::options run_wanted;
+	argc = fail::take_command(argc, argv, fail_wanted);
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
 	add_demo(app, demo_wanted);
@@ -140,6 +144,7 @@ int run(int argc, char **argv)
 	stat_command::add(app, stat_wanted);
 	top::add(app, top_wanted);
 	run_command::declare(app, run_wanted);
+	fail::add_command(app, fail_wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
@@ -151,6 +156,8 @@ int run(int argc, char **argv)
 		if (app.got_subcommand("trace") && !trace::refusal(trace_wanted).empty())
 			throw CLI::ValidationError(trace::refusal(trace_wanted));
 		if (const std::string why = fault::refusal(app); !why.empty())
+			throw CLI::ValidationError(why);
+		if (const std::string why = fail::refusal(fail_wanted); app.got_subcommand("fail") && !why.empty())
 			throw CLI::ValidationError(why);
 	} catch (const CLI::ParseError &e) {
 		return leave(app, e);
@@ -167,6 +174,8 @@ int run(int argc, char **argv)
 		return fault::run(app, fault_wanted);
 	if (app.got_subcommand("run"))
 		return run_command::start(run_wanted);
+	if (app.got_subcommand("fail"))
+		return fail::run(fail_wanted);
 	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
 }
 
@@ -181,6 +190,9 @@ int main(int argc, char **argv)
 		return e.status;
 	} catch (const trace::failure &e) {
 		std::cerr << "mempool trace: " << e.what() << "\n";
+		return e.status;
+	} catch (const fail::failure &e) {
+		std::cerr << "mempool fail: " << e.what() << '\n';
 		return e.status;
 	} catch (const std::exception &e) {
 		std::cerr << "mempool: " << e.what() << '\n';

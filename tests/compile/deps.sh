@@ -23,7 +23,8 @@ machine()
 	mkdir "$scratch/bin"
 	: >"$scratch/apt"
 	local name
-	for name in make g++ gcc clang++-15 shellcheck clang-format clang-tidy mandoc gcovr pkg-config spin jq chromium node npm bpftrace promtool tmux; do
+	for name in make g++ gcc clang++-15 shellcheck clang-format clang-tidy mandoc gcovr pkg-config spin jq chromium node npm bpftrace promtool tmux \
+		sqlite3 redis-check-rdb; do
 		command_there "$name" 'exit 0'
 	done
 	command_there id 'echo 0'
@@ -68,7 +69,7 @@ asked "$install clang-15"
 machine
 rm "$scratch/bin/pkg-config"
 deps check
-asked "$install pkg-config liburcu-dev check libcmocka-dev"
+asked "$install pkg-config liburcu-dev libdw-dev check libcmocka-dev"
 
 # What only pkg-config knows is missing then, too; the other peers are there or not.
 machine
