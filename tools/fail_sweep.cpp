@@ -20,8 +20,8 @@ namespace {
 
 constexpr uint64_t ns_per_s = 1000000000;
 constexpr uint64_t least_limit_ns = 5 * ns_per_s;
-constexpr uint64_t limit_times = 10;                   // as long as the unharmed run took
-constexpr uint64_t short_grace_ns = 200 * 1000 * 1000; // for those that leave processes behind anyhow
+constexpr uint64_t limit_times = 10;              // as long as the unharmed run took
+constexpr uint64_t short_grace_ns = ns_per_s / 5; // for those that leave processes behind anyhow
 
 class workers {
       public:

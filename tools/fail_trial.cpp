@@ -79,8 +79,9 @@ void append(std::vector<std::string> &all, const std::string &name, const std::s
 		if (variable.compare(0, name.size() + 1, name + "=") != 0)
 			continue;
 		const std::string old = variable.substr(name.size() + 1);
-		variable = name + "=" +
-			   (before ? value + (old.empty() ? "" : ":") + old : old + (old.empty() ? "" : ":") + value);
+		const std::string between = old.empty() ? "" : ":";
+		variable = name;
+		variable.append("=").append(before ? value : old).append(between).append(before ? old : value);
 		return;
 	}
 	all.push_back(name + "=" + value);

@@ -73,7 +73,6 @@ test_redis()
 {
 	# Until its configuration is read its handler of such failures crashes; here it serves a client.
 	local part=(--only-function processCommand)
-	[ "${FAIL_SWEEPS:-}" = whole ] && part=()
 	# shellcheck disable=SC2016 # $i is for the client's shell
 	sweep 1 4 --after-main --ignore-leaks "${part[@]}" --ready 'redis-cli -s {}/socket ping' \
 		--drive 'for i in 1 2 3; do redis-cli -s {}/socket set key$i value; done; redis-cli -s {}/socket get key2' \
