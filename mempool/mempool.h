@@ -442,7 +442,6 @@ static inline mempool_t *mempool_create_page_pool(int min_nr, int order)
 {
 	return mempool_create(min_nr, mempool_alloc_pages, mempool_free_pages, (void *)(size_t)order);
 }
-
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -262,25 +262,6 @@ int fill(mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 	return error;
 }
 
-bool start_tracking(mempool_control &control)
-{
-	if (!watch::debug_on(MEMPOOL_DEBUG_TRACK | MEMPOOL_DEBUG_DEADLOCK))
-		return true;
-	control.tracks = control.tracker.init();
-	watch::watch_for(watch::tracker_seen);
-	control.proves = control.tracks && watch::debug_on(MEMPOOL_DEBUG_DEADLOCK);
-	control.contended.pool = &control;
-	control.contended.name = control.name;
-	control.contended.elements = &control.tracker;
-	control.contended.level = [](const void *c) {
-		return static_cast<const mempool_control *>(c)->reserve.store().level();
-	};
-	control.contended.target = [](const void *c) {
-		return static_cast<const mempool_control *>(c)->reserve.store().target();
-	};
-	return control.tracks;
-}
-
 /// Where elements lie ready, for the calls that need not ask the backing.
 void shorten_ways(mempool_t &pool, mempool_control &control, const request &r)
 {

@@ -107,6 +107,10 @@ bool note_free(const mempool_t &pool, mempool_control &control, const void *elem
 /// For pools that track: an element stays with the caller, to give it where he likes.
 void note_left(mempool_control &control, const void *element);
 
+/// Does the new pool track its elements, and are deadlocks searched for? As the
+/// debug options say. False when there is no memory for it.
+[[nodiscard]] bool start_tracking(mempool_control &control);
+
 /// For pools that track, at exit: reports elements that are still out.
 void report_leaks(const mempool_t &pool, mempool_control &control);
 
