@@ -25,8 +25,7 @@ extern "C" {
 #define MEMPOOL_DEBUG_CHECKS 0x20u   /* "checks": SLAB_CONSISTENCY_CHECKS for caches created from now on */
 #define MEMPOOL_DEBUG_PANIC 0x40u    /* "panic": abort after the first report */
 #define MEMPOOL_DEBUG_DEADLOCK 0x80u /* "deadlock": as "track"; look for deadlocks before a thread sleeps */
-#define MEMPOOL_DEBUG_DEADLOCK_ABORT 0x100u /* "deadlock-abort": the same, and abort when threads wait for themselves \
-					     */
+#define MEMPOOL_DEBUG_DEADLOCK_ABORT 0x100u /* "deadlock-abort": the same, and abort when there is one */
 #define MEMPOOL_DEBUG_ALL 0x3fu             /* "all": everything but "panic" and what concerns deadlocks */
 
 /**

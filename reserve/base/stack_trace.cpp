@@ -149,7 +149,8 @@ uintptr_t stack_trace::call_site() const
 {
 	for (unsigned i = 0; i < depth; i++) {
 		const auto address = reinterpret_cast<uintptr_t>(pc[i]);
-		if (address < reinterpret_cast<uintptr_t>(__ehdr_start) || address >= reinterpret_cast<uintptr_t>(etext))
+		if (address < reinterpret_cast<uintptr_t>(__ehdr_start) ||
+		    address >= reinterpret_cast<uintptr_t>(etext))
 			return address;
 	}
 	return 0;
