@@ -96,7 +96,7 @@ bool sheaves::init(kmem_cache &cache)
 		parts_[i].clear(&absent);
 	cache_ = &cache;
 	capacity_ = capacity_for(cache.layout.slot_bytes);
-	barn_.init(capacity_ * cache.layout.slot_bytes);
+	barn_.init(size_t{capacity_} * cache.layout.slot_bytes);
 	cpus_ = {parts_, cpus_served()};
 	return true;
 }
