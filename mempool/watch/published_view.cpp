@@ -228,9 +228,9 @@ extern "C" int mempool_view_open(pid_t pid, struct mempool_view **view, struct m
 	mempool_view *made = nullptr;
 	base::opened_page first;
 	int result = first.open(pid, published_kind, why) ? make_view(first, made, why) : -why.error;
-	if (result == 0 && (!made->page.open(pid, published_kind, why) ||
-			    (made->shared = made->page.map(why)) ==
-				    nullptr)) // NOLINT(clang-analyzer-core.CallAndMessage): make_view() has set it
+	// NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): make_view() has set it
+	if (result == 0 &&
+	    (!made->page.open(pid, published_kind, why) || (made->shared = made->page.map(why)) == nullptr))
 		result = -why.error;
 	if (result != 0) {
 		mempool_view_close(made);
