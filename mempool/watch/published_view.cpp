@@ -228,8 +228,8 @@ extern "C" int mempool_view_open(pid_t pid, struct mempool_view **view, struct m
 	mempool_view *made = nullptr;
 	base::opened_page first;
 	int result = first.open(pid, published_kind, why) ? make_view(first, made, why) : -why.error;
-	// NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): make_view() has set it
 	if (result == 0 &&
+	    // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): make_view() has set it
 	    (!made->page.open(pid, published_kind, why) || (made->shared = made->page.map(why)) == nullptr))
 		result = -why.error;
 	if (result != 0) {
