@@ -162,7 +162,7 @@ std::string as_slabinfo(const live::snapshot &one)
 			name.begin(), name.end(), [](unsigned char ch) { return std::isspace(ch) != 0; }, '_');
 		out += text("%-17s %6llu %6llu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6llu %6llu %6u\n",
 			    name.c_str(), static_cast<unsigned long long>(s.objects),
-			    static_cast<unsigned long long>(s.slabs * s.objects_per_slab), s.slot_size,
+			    static_cast<unsigned long long>(s.slabs) * s.objects_per_slab, s.slot_size,
 			    s.objects_per_slab, s.slab_bytes / 4096, 0U, 0U, 0U,
 			    static_cast<unsigned long long>(s.slabs), static_cast<unsigned long long>(s.slabs), 0U);
 	}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * deadlock_random.c - a million operations of correct programs under the debug option "deadlock": sleeps without end,
- * elements handed to a thread that frees them, bulks, two pools at once in one order. Nothing is certain that is not
- * so.
+ * deadlock_random.c - operations of correct programs under the debug option "deadlock": sleeps without end, elements
+ * handed to a thread that frees them, bulks, two pools at once in one order. Nothing is certain that is not so.
+ *
+ * OPERATIONS=1000000 in the environment makes it a million of them; SEED repeats a run.
  */
 #include "scripted.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #define THREADS 4
-#define OPERATIONS 250000 /* of each */
+#define OPERATIONS 100000 /* of all threads */
 #define HANDED 2          /* the first pools, whose elements another thread may free */
 #define POOLS 4
 
@@ -45,6 +46,7 @@ static void reap(void *unused)
 struct player {
 	struct worker worker;
 	struct parcel *parcel;
+	int operations;
 	unsigned int seed;
 };
 static struct player players[THREADS];
@@ -91,7 +93,7 @@ static void play(void *arg)
 {
 	struct player *p = arg;
 
-	for (int i = 0; i < scale(OPERATIONS); i++) {
+	for (int i = 0; i < p->operations; i++) {
 		switch (rand_r(&p->seed) % 4) {
 		case 0:
 			two_pools(p);
@@ -103,6 +105,13 @@ static void play(void *arg)
 			one_element(p);
 		}
 	}
+}
+
+static int operations_wanted(void)
+{
+	const char *wanted = getenv("OPERATIONS");
+
+	return wanted != NULL ? atoi(wanted) : scale(OPERATIONS);
 }
 
 START_TEST(deadlock_random_correct_programs)
@@ -122,11 +131,12 @@ START_TEST(deadlock_random_correct_programs)
 	worker_start(&reaper, reap, NULL);
 	for (int i = 0; i < THREADS; i++) {
 		players[i].parcel = &parcels[i];
+		players[i].operations = operations_wanted() / THREADS;
 		players[i].seed = seed + (unsigned int)i;
 		worker_start(&players[i].worker, play, &players[i]);
 	}
-	for (int i = 0; i < THREADS; i++)
-		worker_join(&players[i].worker);
+	for (int i = 0; i < THREADS; i++) /* a million take longer than an event may; the case's time limit watches */
+		pthread_join(players[i].worker.thread, NULL);
 	WAIT_FOR(atomic_load(&parcels[0].element) == NULL && atomic_load(&parcels[1].element) == NULL &&
 		 atomic_load(&parcels[2].element) == NULL && atomic_load(&parcels[3].element) == NULL);
 	atomic_store(&reaper_ends, true);
@@ -147,6 +157,7 @@ TCase *deadlock_random_tests(void)
 {
 	TCase *tc = new_case("deadlock_random");
 
+	tcase_set_timeout(tc, 240);
 	tcase_add_test(tc, deadlock_random_correct_programs);
 	return tc;
 }

@@ -99,6 +99,8 @@ void settings_are_sets_of_names(void **)
 		{"poison,track", MEMPOOL_DEBUG_POISON | MEMPOOL_DEBUG_TRACK},
 		{"track,poison,track", MEMPOOL_DEBUG_POISON | MEMPOOL_DEBUG_TRACK},
 		{",,user,", MEMPOOL_DEBUG_USER},
+		{"deadlock", MEMPOOL_DEBUG_DEADLOCK},
+		{"deadlock-abort", MEMPOOL_DEBUG_DEADLOCK | MEMPOOL_DEBUG_DEADLOCK_ABORT},
 	};
 	for (const auto &c : cases) {
 		const answer a = ask(c.setting);
@@ -147,7 +149,7 @@ void unknown_flags_are_refused(void **)
 {
 	catch_reports();
 	assert_int_equal(mempool_debug_set(MEMPOOL_DEBUG_TRACK), 0);
-	for (const unsigned bad : {0x80U, 0x100U, watch::non_block_seen, ~0U}) {
+	for (const unsigned bad : {0x200U, 0x400U, watch::non_block_seen, ~0U}) {
 		assert_int_equal(mempool_debug_set(bad), -EINVAL);
 		assert_int_equal(mempool_debug_get(), MEMPOOL_DEBUG_TRACK);
 	}

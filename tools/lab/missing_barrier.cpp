@@ -110,7 +110,7 @@ statistics tell.))");
 		right.finish();
 	});
 	const mempool_statistics stats = requests.stats();
-	s.claim("allocations", 2 * rounds, static_cast<int64_t>(stats.allocs));
+	s.claim("allocations", int64_t{2} * rounds, static_cast<int64_t>(stats.allocs));
 	s.claim("allocations that ended without an element", 0, without[0] + without[1]);
 	s.claim("sleeps that only the clock ended", 0, static_cast<int64_t>(stats.timeouts));
 	s.say("Threads slept " + std::to_string(stats.sleeps) + " times, and were woken as often.");

@@ -51,6 +51,7 @@ std::vector<void *> map_pages(stage &s)
 	madvise(start, nr_pages * page_bytes, MADV_NOHUGEPAGE); // one fault a page, to be counted
 	s.at_end([start] { munmap(start, nr_pages * page_bytes); });
 	std::vector<void *> pages;
+	pages.reserve(nr_pages);
 	for (int i = 0; i < nr_pages; i++)
 		pages.push_back(static_cast<char *>(start) + static_cast<size_t>(i) * page_bytes);
 	return pages;
