@@ -115,7 +115,8 @@ void set_four(char *text)
 	int times = 0;
 	const bool kernels = sscanf(text, "%lu,%lu,%d,%d", &interval, &probability, &space, &times) == 4;
 	if (setup_fault_attr(&attr, text) == 0) {
-		FUZZ_CHECK(memcmp(static_cast<const void *>(&attr), &before, sizeof(attr)) == 0);
+		FUZZ_CHECK(attr.interval == before.interval && attr.probability == before.probability &&
+			   attr.space == before.space && attr.times == before.times && attr.count == before.count);
 		return;
 	}
 	FUZZ_CHECK(kernels);
