@@ -35,7 +35,7 @@ prints()
 {
 	local text
 	for text in "$@"; do
-		tr -s ' \n' ' ' <"$scratch/out" | grep -qF -- "$text" || fail "does not print '$text': $(cat "$scratch/out")"
+		grep -qF -- "$text" < <(tr -s ' \n' ' ' <"$scratch/out") || fail "does not print '$text': $(cat "$scratch/out")"
 	done
 }
 

@@ -45,7 +45,7 @@ prints()
 {
 	local text
 	for text in "$@"; do
-		tr -s ' ' <"$scratch/out" | grep -qF -- "$text" || fail "does not print '$text': $(cat "$scratch/out")"
+		grep -qF -- "$text" < <(tr -s ' ' <"$scratch/out") || fail "does not print '$text': $(cat "$scratch/out")"
 	done
 }
 

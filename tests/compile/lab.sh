@@ -25,7 +25,7 @@ prints()
 {
 	local text
 	for text in "$@"; do
-		tr -s ' \n' ' ' <"$scratch/out" | grep -qF -- "$text" || fail "does not print '$text': $(cat "$scratch/out")"
+		grep -qF -- "$text" < <(tr -s ' \n' ' ' <"$scratch/out") || fail "does not print '$text': $(cat "$scratch/out")"
 	done
 }
 
@@ -33,7 +33,7 @@ prints()
 refused()
 {
 	run 2 "${@:2}"
-	tr -s ' \n' ' ' <"$scratch/err" | grep -qF -- "$1" || fail "lab ${*:2}: does not say '$1': $(cat "$scratch/err")"
+	grep -qF -- "$1" < <(tr -s ' \n' ' ' <"$scratch/err") || fail "lab ${*:2}: does not say '$1': $(cat "$scratch/err")"
 	[ ! -s "$scratch/out" ] || fail "lab ${*:2}: prints to stdout: $(cat "$scratch/out")"
 }
 
