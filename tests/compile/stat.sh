@@ -179,7 +179,7 @@ test_killed()
 		status=0
 		wait $! || status=$?
 		[ "$status" -le 1 ] || fail "stat ends with status $status: $(cat "$scratch/err")"
-		[ "$status" -eq 0 ] || grep -qE "process $daemon[ ,]" "$scratch/err" ||
+		[ "$status" -eq 0 ] || grep -qE "process ${daemon}[ ,]" "$scratch/err" ||
 			fail "does not say why: $(cat "$scratch/err")"
 		[ ! -s "$scratch/out" ] || ! command -v jq >/dev/null || jq -e . <"$scratch/out" >"$scratch/json" ||
 			fail "no JSON: $(cat "$scratch/out")"
