@@ -47,7 +47,7 @@ void thaw_in_child(void *object)
 	auto &pool = *static_cast<mempool_t *>(object);
 	mempool_control &control = *pool.control;
 	control.tracker.thaw_in_child();
-	control.contended.inside.store(0); // of threads that the child does not have
+	watch::forget_other_threads(control.contended);
 	control.reserve.thaw_in_child();
 	control.watchers.thaw_in_child();
 	// A resize of the parent ends here, wherever it was. It is not waited for:

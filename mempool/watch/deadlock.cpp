@@ -20,6 +20,15 @@ constinit base::counted_lock search_lock;
 constinit contended_sleep *sleepers = nullptr;            // under search_lock
 constinit thread_local inside_call *this_calls = nullptr; // the innermost first
 
+/// How many of these, from the innermost outwards, are for this pool.
+int count_calls(const inside_call *innermost, const contended_pool &pool)
+{
+	int count = 0;
+	for (const inside_call *c = innermost; c != nullptr; c = c->outer())
+		count += c->pool() == &pool;
+	return count;
+}
+
 template <class Visit> void each_stuck(Visit visit)
 {
 	for (contended_sleep *s = sleepers; s != nullptr; s = s->next)
@@ -194,10 +203,7 @@ void inside_call::leave()
 
 int contended_sleep::calls_of(const contended_pool &other) const
 {
-	int count = 0;
-	for (const inside_call *c = calls; c != nullptr; c = c->outer())
-		count += c->pool() == &other;
-	return count;
+	return count_calls(calls, other);
 }
 
 contended_sleep::contended_sleep(contended_pool *p, int how_many)
@@ -245,6 +251,11 @@ void check_owner(contended_pool &pool, const void *element)
 		pool.freed_by_handler.store(true);
 	if (pool.thread_owned.load() && pool.elements->is_others(element) && pool.thread_owned.exchange(false))
 		report_broken_promise(pool.name, element);
+}
+
+void forget_other_threads(contended_pool &pool)
+{
+	pool.inside.store(count_calls(this_calls, pool));
 }
 
 void deadlock_freeze()

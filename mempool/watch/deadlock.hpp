@@ -97,6 +97,9 @@ class contended_sleep {
 /// An element that comes back: was it taken by this thread, as was promised?
 void check_owner(contended_pool &pool, const void *element);
 
+/// In a forked child: the calls that other threads were in are over.
+void forget_other_threads(contended_pool &pool);
+
 /// Fork: only the forking thread is left, and it does not sleep.
 void deadlock_freeze();
 void deadlock_thaw();

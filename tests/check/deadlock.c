@@ -338,6 +338,36 @@ START_TEST(deadlock_certain_where_all_threads_sleep)
 }
 END_TEST
 
+static int take_another(void *unused)
+{
+	(void)unused;
+	mempool_set_report_fn(NULL, NULL);
+	mempool_debug_set(MEMPOOL_DEBUG_DEADLOCK | MEMPOOL_DEBUG_DEADLOCK_ABORT);
+	return mempool_alloc(&pools[0], GFP_KERNEL) != NULL;
+}
+
+/* The threads that a child does not have take no part, neither as sleepers nor as calls that may free an element. */
+START_TEST(deadlock_in_a_forked_child)
+{
+	static struct child_result child;
+	static struct sleeper s;
+	void *element;
+
+	dry_pools(1, 1);
+	element = mempool_alloc(&pools[0], GFP_KERNEL);
+	sleeper_start(&s, &pools[0]);
+	wait_for_waiters(&pools[0], 1);
+	child_run(&child, take_another, NULL);
+	ck_assert_killed(&child, SIGABRT);
+	ck_assert_ptr_nonnull(strstr(child.output, "deadlock certain: allocations while the thread holds elements"));
+	ck_assert_ptr_nonnull(strstr(child.output, "thread 1 of 1"));
+	mempool_free(element, &pools[0]);
+	sleeper_join(&s);
+	mempool_free(s.element, &pools[0]);
+	end_pools(1);
+}
+END_TEST
+
 TCase *deadlock_tests(void)
 {
 	TCase *tc = new_case("deadlock");
@@ -352,5 +382,6 @@ TCase *deadlock_tests(void)
 	tcase_add_test(tc, deadlock_no_report_with_a_deadline);
 	tcase_add_test(tc, deadlock_promise_broken);
 	tcase_add_test(tc, deadlock_certain_where_all_threads_sleep);
+	tcase_add_test(tc, deadlock_in_a_forked_child);
 	return tc;
 }
