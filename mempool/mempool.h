@@ -142,9 +142,8 @@ enum mempool_at_fork {
  * @store: one of enum mempool_store.
  * @residency: one of enum mempool_residency.
  * @at_fork: one of enum mempool_at_fork.
- * @eventfd: 1: the descriptor that mempool_eventfd() tells (mempool-pressure.h)
- *        is made now, and making the pool fails when it cannot be; 0: with the
- *        first call of that.
+ * @eventfd: 1: the descriptor of mempool_eventfd() (mempool-pressure.h) is made with the pool, which fails
+ *        without it; 0: with the first call of that.
  *
  * Start from MEMPOOL_ATTR_INIT and set what you want.
  */
@@ -442,6 +441,7 @@ static inline mempool_t *mempool_create_page_pool(int min_nr, int order)
 {
 	return mempool_create(min_nr, mempool_alloc_pages, mempool_free_pages, (void *)(size_t)order);
 }
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
