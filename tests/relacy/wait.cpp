@@ -98,6 +98,6 @@ int main()
 	failed += simulate<bulk_sleeper<weaken::nothing, fine>>(50'000);
 	puts("weakened, so that relacy must find something:");
 	failed += simulate<one_sleeper<weaken::seq_cst, asleep>>(200'000);
-	failed += simulate<two_sleepers<weaken::release, rl::test_result_data_race>, true>(20'000);
+	failed += simulate<two_sleepers<weaken::release, rl::test_result_data_race>, asleep>(20'000);
 	return failed;
 }
