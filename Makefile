@@ -27,7 +27,8 @@ endif
 V ?=
 quiet = $(if $(V),,@echo '  $(1)' '$(patsubst $(BUILD)/%,%,$@)';)
 
-# As many jobs as cores, for the targets that a newcomer types without -j.
+# As many jobs as cores, for the targets that a newcomer types without -j. Recipes
+# call it with a +: make does not see that it is a make, and would keep its jobs to itself.
 SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc) -Otarget)
 
 # USDT probes cost a nop each; they are there when <sys/sdt.h> is, unless PROBES=0 forbids them.
@@ -163,7 +164,7 @@ include mempool/packaging/install.mk
 .PHONY: demo clean help
 demo: ## see it work: a real daemon while its memory runs out; installs what is missing
 	@CXX=$(CXX) CC=$(CC) tools/deps demo
-	@$(SUBMAKE) all
+	+@$(SUBMAKE) all
 	$(BUILD)/mempool demo
 
 clean: ## remove everything that was built

@@ -98,7 +98,7 @@ tests: all $(TEST_PROGRAMS) $(SWEEPS) $(VICTIMS) $(SUBJECT) ## build the test pr
 
 check: ## build everything and run both suites; installs what is missing
 	@CXX=$(CXX) CC=$(CC) tools/deps check
-	@$(SUBMAKE) tests
+	+@$(SUBMAKE) tests
 	@$(MAKE) --no-print-directory run-tests
 
 run-tests:

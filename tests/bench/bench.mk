@@ -66,7 +66,7 @@ GBENCH_ARGS = --benchmark_min_time=$(if $(filter-out 0,$(BENCH_QUICK)),0.01,0.1)
 	      --benchmark_report_aggregates_only=true --benchmark_out_format=json --benchmark_out=$(BENCH_DIR)/gbench.json
 bench: ## measure ours beside the peers that are installed, into $(BUILD)/bench; BENCH_QUICK=1 BENCH_FILTER= BENCH_ROUNDS= BENCH_MS=
 	@CXX=$(CXX) CC=$(CC) tools/deps bench
-	@$(SUBMAKE) bench-programs
+	+@$(SUBMAKE) bench-programs
 	@$(BENCH_DIR)/driver $(BENCH_ARGS)
 	@$(if $(BENCH_FILTER),,$(BENCH_DIR)/gbench $(GBENCH_ARGS) >$(BENCH_DIR)/gbench.txt)
 	@$(if $(BENCH_FILTER),,tail -c 3 $(BENCH_DIR)/gbench.json | grep -q '}' || { echo 'bench: gbench.json is not whole' >&2; exit 1; })

@@ -25,6 +25,6 @@ fuzzers: $(FUZZ_PROGRAMS)
 FUZZ_SECONDS ?= 60
 fuzz: ## libFuzzer on texts and operations, FUZZ_SECONDS=60 each; needs clang; what it finds stays in build/fuzz
 	@CXX=clang++ CC=clang tools/deps fuzz
-	@$(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=clang++ CC=clang OPT=-O1 DEBUG=2 FUZZER=1 \
+	+@$(SUBMAKE) BUILD=$(BUILD)/fuzz CXX=clang++ CC=clang OPT=-O1 DEBUG=2 FUZZER=1 \
 		INSTRUMENT='-fsanitize=address,fuzzer-no-link $(SAN_FLAGS)' fuzzers
 	@BUILD=$(BUILD)/fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZ_NAMES)
