@@ -12,23 +12,11 @@ examples=$(realpath "$BUILD")/examples
 [ -x "$mempool" ] && [ -x "$examples/deadlock_crypt" ] || fail "$mempool or its examples are not built"
 unset MEMPOOL_DEBUG
 
-# run STATUS ARGUMENT...: of `mempool run`; stdout and stderr are kept.
+ulimit -c 0 # an aborted program is what some of this is about
+
 run()
 {
-	local status=0
-	(
-		ulimit -c 0
-		exec timeout -s KILL 60 "$mempool" run "${@:2}"
-	) >"$scratch/out" 2>"$scratch/err" || status=$?
-	[ "$status" -eq "$1" ] || fail "run ${*:2}: ends with status $status instead of $1: $(tail -n 30 "$scratch/err")"
-}
-
-says()
-{
-	local text
-	for text in "$@"; do
-		grep -qF -- "$text" "$scratch/err" || fail "does not say '$text': $(head -n 40 "$scratch/err")"
-	done
+	run_mempool run "$@"
 }
 
 test_loops()

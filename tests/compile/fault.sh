@@ -32,26 +32,9 @@ int main(void)
 END
 "$CC" -I. -o "$scratch/victim" "$scratch/victim.c" -L"$BUILD" -lmempool -Wl,-rpath,"$(realpath "$BUILD")"
 
-# run STATUS ARGUMENT...: stdout and stderr are kept.
 run()
 {
-	local status=0
-	timeout -s KILL 60 "$mempool" fault "${@:2}" >"$scratch/out" 2>"$scratch/err" || status=$?
-	[ "$status" -eq "$1" ] ||
-		fail "fault ${*:2}: ends with status $status instead of $1: $(cat "$scratch/out" "$scratch/err")"
-}
-
-prints()
-{
-	local text
-	for text in "$@"; do
-		grep -qF -- "$text" < <(tr -s ' ' <"$scratch/out") || fail "does not print '$text': $(cat "$scratch/out")"
-	done
-}
-
-says()
-{
-	grep -qF -- "$1" "$scratch/err" || fail "does not say '$1': $(cat "$scratch/err")"
+	run_mempool fault "$@"
 }
 
 victims=()
