@@ -120,63 +120,86 @@ int leave(const CLI::App &app, const CLI::ParseError &e)
 	return 0;
 }
 
+/// All that a command line can say.
+struct everything {
+	demo::options demo;
+	certify::options certify;
+	lab::options lab;
+	trace::options trace;
+	fault::options fault;
+	stat_command::options stat;
+	top::options top;
+	run_command::options run;
+	fail::options fail;
+};
+
+void declare(CLI::App &app, everything &wanted)
+{
+	add_demo(app, wanted.demo);
+	add_certify(app, wanted.certify);
+	lab::declare(app, wanted.lab);
+	trace::add_to(app, wanted.trace);
+	fault::add(app, wanted.fault);
+	stat_command::add(app, wanted.stat);
+	top::add(app, wanted.top);
+	run_command::declare(app, wanted.run);
+	fail::add_command(app, wanted.fail);
+}
+
+/// Why the options of the chosen subcommand make no sense; empty when they do.
+std::string refusal(const CLI::App &app, everything &wanted)
+{
+	if (app.got_subcommand("certify"))
+		return certify::refusal(wanted.certify);
+	if (app.got_subcommand("lab"))
+		return lab::refusal(wanted.lab);
+	if (app.got_subcommand("trace"))
+		return trace::refusal(wanted.trace);
+	if (app.got_subcommand("fail"))
+		return fail::refusal(wanted.fail);
+	return fault::refusal(app);
+}
+
+int start(const CLI::App &app, const everything &wanted)
+{
+	if (app.got_subcommand("demo"))
+		return demo::run(wanted.demo);
+	if (app.got_subcommand("certify"))
+		return certify::run(wanted.certify);
+	if (app.got_subcommand("lab"))
+		return lab::start(wanted.lab);
+	if (app.got_subcommand("trace"))
+		return trace::run(wanted.trace);
+	if (app.got_subcommand("fault"))
+		return fault::run(app, wanted.fault);
+	if (app.got_subcommand("stat"))
+		return stat_command::run(wanted.stat);
+	if (app.got_subcommand("top"))
+		return top::run(wanted.top);
+	if (app.got_subcommand("run"))
+		return run_command::start(wanted.run);
+	return fail::run(wanted.fail);
+}
+
 int run(int argc, char **argv)
 {
 	CLI::App app("Work with libmempool: the Linux kernel's mempool in userspace", "mempool");
-	demo::options demo_wanted;
-	certify::options certify_wanted;
-	lab::options lab_wanted;
-	trace::options trace_wanted;
-	fail::options fail_wanted;
-	argc = trace::take_command(argc, argv, trace_wanted);
-	fault::options fault_wanted;
-	stat_command::options stat_wanted;
-	top::options top_wanted;
-	run_command::options run_wanted;
-	argc = fail::take_command(argc, argv, fail_wanted);
+	everything wanted;
+	argc = trace::take_command(argc, argv, wanted.trace);
+	argc = fail::take_command(argc, argv, wanted.fail);
 	app.set_version_flag("--version", "mempool " MEMPOOL_VERSION);
 	app.failure_message(message);
-	add_demo(app, demo_wanted);
-	add_certify(app, certify_wanted);
-	lab::declare(app, lab_wanted);
-	trace::add_to(app, trace_wanted);
-	fault::add(app, fault_wanted);
-	stat_command::add(app, stat_wanted);
-	top::add(app, top_wanted);
-	run_command::declare(app, run_wanted);
-	fail::add_command(app, fail_wanted);
+	declare(app, wanted);
 	app.allow_extras(); // so that an unknown command can be named; after the subcommands, which take none
 	try {
 		app.parse(argc, argv);
 		check_command(app);
-		if (const std::string why = certify::refusal(certify_wanted); !why.empty())
-			throw CLI::ValidationError(why);
-		if (const std::string why = lab::refusal(lab_wanted); app.got_subcommand("lab") && !why.empty())
-			throw CLI::ValidationError(why);
-		if (app.got_subcommand("trace") && !trace::refusal(trace_wanted).empty())
-			throw CLI::ValidationError(trace::refusal(trace_wanted));
-		if (const std::string why = fault::refusal(app); !why.empty())
-			throw CLI::ValidationError(why);
-		if (const std::string why = fail::refusal(fail_wanted); app.got_subcommand("fail") && !why.empty())
+		if (const std::string why = refusal(app, wanted); !why.empty())
 			throw CLI::ValidationError(why);
 	} catch (const CLI::ParseError &e) {
 		return leave(app, e);
 	}
-	if (app.got_subcommand("lab"))
-		return lab::start(lab_wanted);
-	if (app.got_subcommand("trace"))
-		return trace::run(trace_wanted);
-	if (app.got_subcommand("top"))
-		return top::run(top_wanted);
-	if (app.got_subcommand("stat"))
-		return stat_command::run(stat_wanted);
-	if (app.got_subcommand("fault"))
-		return fault::run(app, fault_wanted);
-	if (app.got_subcommand("run"))
-		return run_command::start(run_wanted);
-	if (app.got_subcommand("fail"))
-		return fail::run(fail_wanted);
-	return app.got_subcommand("certify") ? certify::run(certify_wanted) : demo::run(demo_wanted);
+	return start(app, wanted);
 }
 
 } // namespace
