@@ -21,9 +21,6 @@ $(BENCH_DIR)/calls: $(BUILD)/obj/tests/bench/calls.o $(BUILD)/obj/tests/bench/ou
 $(BENCH_DIR)/gbench: $(GBENCH_OBJ) $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lbenchmark -lpthread -Wl,-rpath,'$$ORIGIN/..'
-$(BENCH_DIR)/publish-cost: $(BUILD)/obj/tests/bench/google/publish_cost.o $(DEV_SO)
-	@mkdir -p $(@D)
-	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
 
 # Thread-local variables as a program that is linked with the peer reaches them.
 $(BENCH_DIR)/%.so: tests/bench/peers/%.cpp $(wildcard tests/bench/*.hpp) $(BUILD)/flags.stamp
@@ -43,14 +40,10 @@ $(BENCH_DIR)/faults-cost: $(BUILD)/obj/tests/bench/faults/cost.o $(DEV_SO)
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CC) $(LINK_FLAGS) -o $@ $< -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
 
-.PHONY: bench bench-calls bench-deps bench-faults bench-programs bench-publish
+.PHONY: bench bench-calls bench-deps bench-faults bench-programs
 .SECONDARY: $(BENCH_OBJ) $(GBENCH_OBJ) $(BUILD)/obj/tests/bench/calls.o
 bench-programs: lib
 	@$(MAKE) --no-print-directory $(BENCH_PROGRAMS) $(BENCH_PLUGINS)
-
-bench-publish: ## what publishing adds to an allocation and its free: 1.02 times at most
-	@$(MAKE) --no-print-directory $(BENCH_DIR)/publish-cost
-	$(BENCH_DIR)/publish-cost
 
 bench-deps: ## install the peers that `make bench` measures beside ours, each of them optional
 	@CXX=$(CXX) CC=$(CC) tools/deps peers

@@ -56,6 +56,7 @@ std::vector<workload> list_workloads()
 		from_the_reserve("reserve-16t", "All from the reserve, 16 threads", 16),
 		{.key = "callbacks", .title = "A user's own callbacks as backing", .roles = role_callbacks},
 		{.key = "recording", .title = "While events are recorded", .roles = role_recording},
+		{.key = "publishing", .title = "While the process publishes its pools", .roles = role_publishing},
 	};
 }
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <mempool/mempool-publish.h>
 #include <mempool/mempool-trace.h>
 #include <mempool/mempool.h>
 
@@ -202,6 +203,19 @@ void end_recording(void *)
 	mempool_trace_stop();
 }
 
+// Publishing, too: by a thread that takes a snapshot again and again.
+
+void begin_publishing(void *)
+{
+	if (mempool_publish_start(nullptr, nullptr) != 0)
+		abort();
+}
+
+void end_publishing(void *)
+{
+	mempool_publish_stop();
+}
+
 constexpr pool_kind plain = {nullptr};
 
 constexpr unsigned ours = role_ours;
@@ -226,6 +240,10 @@ const peer peers[] = {
 	 create_slab_pool, destroy, calls_of<pool_alloc, pool_free>, begin_recording, end_recording},
 	{"with stacks", "the same with call stacks", ours | role_recording, &plain, create_slab_pool, destroy,
 	 calls_of<pool_alloc, pool_free>, begin_recording_stacks, end_recording},
+	{"mempool", "mempool_alloc(GFP_KERNEL), mempool_free of a slab pool that is published", ours | role_publishing,
+	 &plain, create_slab_pool, destroy, calls_of<pool_alloc, pool_free>, begin_publishing, end_publishing},
+	{"not published", "the same without", ours | role_publishing, &plain, create_slab_pool, destroy,
+	 calls_of<pool_alloc, pool_free>, nullptr, nullptr},
 };
 
 } // namespace

@@ -41,6 +41,7 @@ const target targets[] = {
 	{"reserve-16t", rule::best, 0.12, "", "at most 0.12 x the best peer"},
 	{"latency-p99.99", rule::plain, 2000, "", "at most 2 us"},
 	{"memory", rule::plain, 64.5, "", "at most 64.5 B"},
+	{"publishing", rule::ratio, 1.02, "not published", "at most 1.02 x not publishing"},
 	{"callbacks", rule::difference, 2, "callbacks", "at most 2 ns above calling them directly"},
 };
 

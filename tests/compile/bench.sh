@@ -50,7 +50,7 @@ filter=$("$driver" --list | grep -vx grow-elements | paste -sd,)
 	>"$scratch/out" 2>&1 || fail "gbench: $(cat "$scratch/out")"
 
 # What the project has set itself: a row for each, by workload.
-targets='batch-4096 batch-64 batch-64-16t callbacks latency-p99.99 memory pair-4096 pair-64 pair-64-2t pipe
+targets='batch-4096 batch-64 batch-64-16t callbacks latency-p99.99 memory pair-4096 pair-64 pair-64-2t pipe publishing
 reserve-16t reserve-1t reserve-2t'
 python3 - "$out" "$targets" <<'PYTHON' || fail "the reports are not what they should be"
 import json, sys
