@@ -94,8 +94,13 @@ report &report::line(const char *format, ...)
 report &report::stack(const char *title, const stack_trace &trace)
 {
 	line("%s:", title);
-	for (unsigned i = 0; i < trace.depth; i++)
-		line("  [<%p>]", trace.pc[i]);
+	for (unsigned i = 0; i < trace.depth; i++) {
+		char place[64];
+		if (code_place(reinterpret_cast<uintptr_t>(trace.pc[i]), place, sizeof(place)))
+			line("  [<%p>] %s", trace.pc[i], place);
+		else
+			line("  [<%p>]", trace.pc[i]);
+	}
 	return *this;
 }
 

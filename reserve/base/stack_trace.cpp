@@ -107,6 +107,14 @@ bool is_runtime(const char *name)
 	return false;
 }
 
+/// As "object+0x12e0". The name is cut rather than the number.
+void write_place(const object_file &object, uintptr_t pc, char *text, size_t bytes)
+{
+	char offset[24];
+	const int digits = snprintf(offset, sizeof(offset), "+%#zx", static_cast<size_t>(pc - object.start));
+	snprintf(text, bytes, "%.*s%s", static_cast<int>(bytes) - 1 - digits, object.name, offset);
+}
+
 struct origin {
 	object_file object;
 	uintptr_t function;
@@ -129,11 +137,16 @@ bool thread_origin(char *text, size_t bytes)
 	_Unwind_Backtrace(look_for_origin, &outermost);
 	if (outermost.object.name == nullptr)
 		return false;
-	// The name is cut rather than the number.
-	char offset[24];
-	const int digits = snprintf(offset, sizeof(offset), "+%#zx",
-				    static_cast<size_t>(outermost.function - outermost.object.start));
-	snprintf(text, bytes, "%.*s%s", static_cast<int>(bytes) - 1 - digits, outermost.object.name, offset);
+	write_place(outermost.object, outermost.function, text, bytes);
+	return true;
+}
+
+bool code_place(uintptr_t pc, char *text, size_t bytes)
+{
+	const object_file object = object_of(pc);
+	if (object.name == nullptr)
+		return false;
+	write_place(object, pc, text, bytes);
 	return true;
 }
 

@@ -40,6 +40,10 @@ template <class Visit> void walk_stack(unsigned depth, Visit visit)
 /// "object+0x12e0", cut off where `bytes` end. False where that is not known.
 bool thread_origin(char *text, size_t bytes);
 
+/// Where code lies, as "object+0x12e0", which `addr2line -e object 0x12e0` takes; cut
+/// off where `bytes` end. False where that is not known. Takes no lock.
+bool code_place(uintptr_t pc, char *text, size_t bytes);
+
 /// Does this code lie in our shared library? Of the one linked in statically nobody knows.
 bool in_our_library(uintptr_t pc);
 

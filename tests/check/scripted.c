@@ -101,11 +101,12 @@ void scripted_pool(mempool_t *pool, struct scripted *b, int min_nr)
 
 int scripted_drain(mempool_t *pool, struct scripted *b, void **elems)
 {
+	void *element;
 	int nr = 0;
 
 	scripted_set(b, NULL, true);
-	while ((elems[nr] = mempool_alloc_preallocated(pool)))
-		nr++;
+	while ((element = mempool_alloc_preallocated(pool)))
+		elems[nr++] = element;
 	ck_assert_int_eq(mempool_curr_nr(pool), 0);
 	return nr;
 }

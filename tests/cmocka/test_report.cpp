@@ -18,6 +18,7 @@
 #include <cstring>
 #include <deque>
 #include <numeric>
+#include <regex>
 #include <unistd.h>
 
 #include "cmocka_cpp.hpp"
@@ -113,6 +114,13 @@ void has_a_headline_and_lines(void **)
 	}
 }
 
+/// Is the last line of a report an address, and where it lies if that is known?
+bool ends_with_an_address(const std::string &all)
+{
+	static const std::regex last_line("\nmempool:     \\[<0x[0-9a-f]+>\\]( [^ \n]+\\+0x[0-9a-f]+)?\n$");
+	return std::regex_search(all, last_line);
+}
+
 void ends_with_who_called(void **)
 {
 	catch_reports();
@@ -120,7 +128,7 @@ void ends_with_who_called(void **)
 	const std::string all = reports();
 	const std::string stack = all.substr(lines().size());
 	assert_non_null(strstr(stack.c_str(), "mempool:   call stack:\nmempool:     [<0x"));
-	assert_string_equal(all.substr(all.size() - 3).c_str(), ">]\n");
+	assert_true(ends_with_an_address(all));
 }
 
 void shows_a_stack_of_old(void **)
@@ -246,7 +254,7 @@ void goes_to_stderr_whole(void **)
 	assert_int_equal(written_to, STDERR_FILENO);
 	assert_true(write_script.empty());
 	assert_non_null(strstr(written.c_str(), "mempool: BUG: to stderr\nmempool:   call stack:\n"));
-	assert_string_equal(written.substr(written.size() - 3).c_str(), ">]\n");
+	assert_true(ends_with_an_address(written));
 }
 
 void gives_up_where_nobody_listens(void **)

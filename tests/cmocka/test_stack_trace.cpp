@@ -8,6 +8,10 @@
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <dlfcn.h>
+#include <link.h>
 #include <thread>
 
 #include "cmocka_cpp.hpp"
@@ -36,6 +40,27 @@ void names_the_callers(void **)
 	assert_in_range(pc, here, here + 1000); // innermost first, and that is this function
 	for (unsigned i = 0; i < all.depth - 1; i++)
 		assert_ptr_equal(all.pc[i + 1], less.pc[i]);
+}
+
+/// As addr2line takes it: the program's own name, and the place less where it was loaded.
+void says_where_code_lies(void **)
+{
+	dl_find_object found;
+	const auto here = reinterpret_cast<uintptr_t>(says_where_code_lies);
+	assert_int_equal(_dl_find_object(reinterpret_cast<void *>(here), &found), 0);
+	char wanted[64];
+	snprintf(wanted, sizeof(wanted), "test_stack_trace+%#zx",
+		 static_cast<size_t>(here - found.dlfo_link_map->l_addr));
+	char place[64];
+	assert_true(base::code_place(here, place, sizeof(place)));
+	assert_string_equal(place, wanted);
+	assert_true(base::code_place(reinterpret_cast<uintptr_t>(dlopen), place, sizeof(place)));
+	assert_int_equal(strncmp(place, "libc.so.6+0x", 12), 0);
+	char little[16]; // the name is cut, and the number whole
+	assert_true(base::code_place(here, little, sizeof(little)));
+	assert_string_equal(strchr(little, '+'), strchr(wanted, '+'));
+	int on_the_stack = 0;
+	assert_false(base::code_place(reinterpret_cast<uintptr_t>(&on_the_stack), place, sizeof(place)));
 }
 
 void knows_when_to_stop(void **)
@@ -131,9 +156,13 @@ void is_none_after_a_jump_out_of_one(void **)
 int main()
 {
 	const CMUnitTest tests[] = {
-		cmocka_unit_test(names_the_callers),       cmocka_unit_test(knows_when_to_stop),
-		cmocka_unit_test(knows_a_signal_handler),  cmocka_unit_test(knows_one_on_a_stack_of_its_own),
-		cmocka_unit_test(is_no_handler_otherwise), cmocka_unit_test(is_none_after_a_jump_out_of_one),
+		cmocka_unit_test(names_the_callers),
+		cmocka_unit_test(says_where_code_lies),
+		cmocka_unit_test(knows_when_to_stop),
+		cmocka_unit_test(knows_a_signal_handler),
+		cmocka_unit_test(knows_one_on_a_stack_of_its_own),
+		cmocka_unit_test(is_no_handler_otherwise),
+		cmocka_unit_test(is_none_after_a_jump_out_of_one),
 	};
 	return cmocka_run_group_tests_name("stack_trace", tests, nullptr, nullptr);
 }
