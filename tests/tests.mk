@@ -41,6 +41,11 @@ $(BUILD)/tests/cmocka/%: $(BUILD)/obj/tests/cmocka/%.o $(CMOCKA_HELP) $(BUILD)/l
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $< $(CMOCKA_HELP) $(CMOCKA_MORE) $(BUILD)/libmempool.a \
 		$(shell sed -n 's,^// link: ,,p' tests/cmocka/$*.cpp) $(CMOCKA_LIBS) $(URCU_LIBS) -lpthread
 
+# The adviser's simulation, without the command around it.
+SIZE_OBJ := $(BUILD)/obj/tools/size_simulate.o $(BUILD)/obj/tools/size_replay.o
+$(BUILD)/tests/cmocka/test_size: CMOCKA_MORE = $(SIZE_OBJ)
+$(BUILD)/tests/cmocka/test_size: $(SIZE_OBJ)
+
 $(BUILD)/tests/model: $(MODEL_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(MODEL_OBJ) -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'

@@ -9,6 +9,7 @@
 #include "tools/fault.hpp"
 #include "tools/lab.hpp"
 #include "tools/run.hpp"
+#include "tools/size.hpp"
 #include "tools/stat.hpp"
 #include "tools/top.hpp"
 #include "tools/trace.hpp"
@@ -130,6 +131,7 @@ struct everything {
 	stat_command::options stat;
 	top::options top;
 	run_command::options run;
+	size::options size;
 	fail::options fail;
 };
 
@@ -143,6 +145,7 @@ void declare(CLI::App &app, everything &wanted)
 	stat_command::add(app, wanted.stat);
 	top::add(app, wanted.top);
 	run_command::declare(app, wanted.run);
+	size::declare(app, wanted.size);
 	fail::add_command(app, wanted.fail);
 }
 
@@ -155,6 +158,8 @@ std::string refusal(const CLI::App &app, everything &wanted)
 		return lab::refusal(wanted.lab);
 	if (app.got_subcommand("trace"))
 		return trace::refusal(wanted.trace);
+	if (app.got_subcommand("size"))
+		return size::refusal(wanted.size);
 	if (app.got_subcommand("fail"))
 		return fail::refusal(wanted.fail);
 	return fault::refusal(app);
@@ -178,6 +183,8 @@ int start(const CLI::App &app, const everything &wanted)
 		return top::run(wanted.top);
 	if (app.got_subcommand("run"))
 		return run_command::start(wanted.run);
+	if (app.got_subcommand("size"))
+		return size::run(wanted.size);
 	return fail::run(wanted.fail);
 }
 
