@@ -137,6 +137,26 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	return alloc_ready_made(*pool, *control, callers);
 }
 
+/// The whole way of mempool_alloc_preallocated().
+[[gnu::noinline]] void *alloc_preallocated(mempool_t *pool)
+{
+	mempool_control &control = control_of(pool, "mempool_alloc_preallocated");
+	const watch::inside_call call(proven(control));
+	void *entry = take_entry_once(*pool, control);
+	if (entry == nullptr)
+		entry = take_last_entry(*pool, control);
+	if (entry == nullptr) {
+		control.counters.add(count_failures);
+		MP_TRACE(alloc_fail, control.traced, 0U, ENOMEM, 0);
+		errno = ENOMEM;
+		return nullptr;
+	}
+	void *element = element_of(*pool, control, entry);
+	note_alloc(control, element);
+	MP_TRACE(preallocated, control.traced, element, control.reserve.store().level());
+	return element;
+}
+
 } // namespace
 } // namespace mp::core
 
@@ -164,19 +184,14 @@ extern "C" void *mempool_alloc_timeout(mempool_t *pool, gfp_t gfp_mask, uint64_t
 
 extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 {
-	mempool_control &control = control_of(pool, "mempool_alloc_preallocated");
-	const watch::inside_call call(proven(control));
-	void *entry = take_entry_once(*pool, control);
-	if (entry == nullptr)
-		entry = take_last_entry(*pool, control);
-	if (entry == nullptr) {
-		control.counters.add(count_failures);
-		MP_TRACE(alloc_fail, control.traced, 0U, ENOMEM, 0);
-		errno = ENOMEM;
-		return nullptr;
-	}
-	void *element = element_of(*pool, control, entry);
-	note_alloc(control, element);
-	MP_TRACE(preallocated, control.traced, element, control.reserve.store().level());
-	return element;
+	// An ordinary emergency: nobody watches, and there is one.
+	mempool_control *control = pool != nullptr ? pool->control : nullptr;
+	if (control == nullptr || watch::watching() || control->refill.load(std::memory_order_relaxed) ||
+	    trace::attached<trace::event::reserve_take>() || trace::attached<trace::event::preallocated>()) [[unlikely]]
+		return alloc_preallocated(pool);
+	void *entry = control->reserve.store().take();
+	if (entry == nullptr) [[unlikely]]
+		return alloc_preallocated(pool);
+	control->watchers.note_taken(*pool);
+	return element_of(*pool, *control, entry);
 }
