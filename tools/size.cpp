@@ -66,7 +66,7 @@ std::string recording_of(const std::string &pid)
 		const size_t path_at = line.find('/');
 		if (path_at == std::string::npos || line.find("rw-s") == std::string::npos)
 			continue;
-		const std::string path = line.substr(path_at);
+		std::string path = line.substr(path_at);
 		if (trace::looks_like_recording(path))
 			return path;
 	}
