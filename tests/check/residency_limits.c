@@ -9,7 +9,11 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -145,6 +149,51 @@ START_TEST(residency_limits_growing_out_of_what_may_be_locked)
 }
 END_TEST
 
+/* ---- EAGAIN: the kernel could not lock all of it just then ---- */
+
+static bool refuse_mlock(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mlock, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mlock2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int not_locked_just_then(void *arg)
+{
+	struct mempool_cert cert;
+	mempool_t *pool;
+
+	(void)arg;
+	if (!refuse_mlock())
+		return 77;
+	if (make(MANY, MEMPOOL_RESIDENCY_REQUIRED) || errno != EAGAIN)
+		return 1;
+	expect_report(MEMPOOL_REPORT_BUG, "the kernel could not (errno 11)");
+	pool = make(MANY, MEMPOOL_RESIDENCY_BEST_EFFORT);
+	if (!pool || reports_pending())
+		return 2;
+	cert = cert_of(pool);
+	if (cert.guaranteed || !(cert.doubts & MEMPOOL_DOUBT_UNLOCKED) || cert.lock_errno != EAGAIN)
+		return 3;
+	if (cert.pinned != MANY || cert.missing_pages != 0)
+		return 4;
+	mempool_destroy(pool);
+	return 0;
+}
+
+START_TEST(residency_limits_memory_could_not_be_locked_just_then)
+{
+	run_limited(not_locked_just_then, 0);
+}
+END_TEST
+
 /* ---- RLIMIT_AS, RLIMIT_DATA ---- */
 
 static int which; /* RLIMIT_AS or RLIMIT_DATA */
@@ -218,6 +267,7 @@ TCase *residency_limits_tests(void)
 	tcase_add_test(tc, residency_limits_no_memory_may_be_locked);
 	tcase_add_test(tc, residency_limits_little_memory_may_be_locked);
 	tcase_add_test(tc, residency_limits_growing_out_of_what_may_be_locked);
+	tcase_add_test(tc, residency_limits_memory_could_not_be_locked_just_then);
 	tcase_add_test(tc, residency_limits_no_address_space_for_more);
 	tcase_add_test(tc, residency_limits_no_data_for_more);
 	return tc;

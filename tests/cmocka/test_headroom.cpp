@@ -107,6 +107,31 @@ void version_2_below_a_mount_that_shows_a_part(void **)
 	limits.close();
 }
 
+// The root of a hierarchy has no memory.max, nor has a cgroup whose parent does not hand on the controller.
+void version_2_nearest_limiting_ancestor(void **)
+{
+	machine m;
+	m.write("/proc/self/cgroup", "0::/a/b/c\n");
+	m.write("/proc/self/mountinfo", "41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	m.write("/sys/fs/cgroup/a/memory.max", "67108864\n");
+	m.write("/sys/fs/cgroup/a/memory.current", "9000000\n");
+	m.write("/sys/fs/cgroup/a/memory.stat", "anon 5\ninactive_file 1000000\n");
+	m.write("/sys/fs/cgroup/a/b/memory.max", "max\n");
+	m.write("/sys/fs/cgroup/a/b/c/cgroup.procs", "1\n"); // no file of the controller
+	base::memory_limits limits(m.root(), scripted_limit);
+	const base::memory_reading r = limits.read(false, true);
+	assert_true(r.cgroup.limit_bytes == 67108864 && r.cgroup.used_bytes == 8000000);
+	// A nearer one with less room comes before it, and leaves again.
+	m.write("/sys/fs/cgroup/a/b/memory.max", "5000000\n");
+	m.write("/sys/fs/cgroup/a/b/memory.current", "4000000\n");
+	assert_true(limits.read(false, true).cgroup.free_bytes() == 1000000);
+	m.write("/sys/fs/cgroup/a/b/memory.max", "max\n");
+	assert_true(limits.read(false, true).cgroup.limit_bytes == 67108864);
+	m.write("/sys/fs/cgroup/a/memory.max", "max\n");
+	assert_true(!limits.read(false, true).cgroup.limits());
+	limits.close();
+}
+
 void resource_limits_and_the_machine(void **)
 {
 	machine m;
@@ -320,6 +345,7 @@ int main()
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(version_1_nearest_limiting_ancestor),
 		cmocka_unit_test(version_2_below_a_mount_that_shows_a_part),
+		cmocka_unit_test(version_2_nearest_limiting_ancestor),
 		cmocka_unit_test(resource_limits_and_the_machine),
 		cmocka_unit_test(closed_and_reused_descriptors),
 		cmocka_unit_test(marks),
