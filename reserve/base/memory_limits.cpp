@@ -4,11 +4,13 @@
 // it may run in a signal handler.
 #include "reserve/base/memory_limits.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <span>
 #include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -304,23 +306,39 @@ bool memory_limits::group_folder(const char *path, bool version_2, char (&folder
 	return false;
 }
 
-bool memory_limits::limit_in(const char *folder, bool version_2, uint64_t &limit_bytes) const
+namespace {
+
+/// Beyond memory.high threads are held up, which is no better here than to be killed beyond memory.max.
+constexpr std::array limits_of_version_1 = {"/memory.limit_in_bytes"};
+constexpr std::array limits_of_version_2 = {"/memory.max", "/memory.high"};
+
+} // namespace
+
+/// The lowest limit of this group, and its file; false where the group has none, as the topmost of version 2.
+bool memory_limits::limit_in(const char *folder, bool version_2, group_limit &lowest) const
 {
-	char name[path_room];
-	if (!join(name, folder, version_2 ? "/memory.max" : "/memory.limit_in_bytes"))
-		return false;
-	line_reader file(name);
-	const char *line = file.next();
-	if (line == nullptr)
-		return false; // the topmost group of version 2 has none
-	limit_bytes = parse_limit(line);
-	return true;
+	bool seen = false;
+	const std::span<const char *const> files =
+		version_2 ? std::span<const char *const>(limits_of_version_2) : limits_of_version_1;
+	for (const char *of : files) {
+		char name[path_room];
+		if (!join(name, folder, of))
+			continue;
+		line_reader file(name);
+		const char *line = file.next();
+		if (line == nullptr)
+			continue;
+		seen = true;
+		if (const uint64_t bytes = parse_limit(line); bytes < lowest.bytes)
+			lowest = {bytes, of};
+	}
+	return seen;
 }
 
-void memory_limits::keep_group(const char *folder, bool version_2)
+void memory_limits::keep_group(const char *folder, bool version_2, const char *limit_file)
 {
 	char name[path_room] = {};
-	if (*folder != 0 && !join(name, folder, version_2 ? "/memory.max" : "/memory.limit_in_bytes"))
+	if (*folder != 0 && !join(name, folder, limit_file))
 		return;
 	if (strcmp(name, limit_path_) == 0)
 		return; // as before: its files stay open
@@ -348,11 +366,11 @@ void memory_limits::look_for_cgroup()
 		if (length < mount_length)
 			break;
 		folder[length] = 0;
-		uint64_t limit_bytes = no_limit;
-		seen |= limit_in(folder, version_2, limit_bytes);
-		if (limit_bytes != no_limit) {
-			keep_group(folder, version_2);
-			last_.cgroup.limit_bytes = limit_bytes;
+		group_limit lowest;
+		seen |= limit_in(folder, version_2, lowest);
+		if (lowest.file != nullptr) {
+			keep_group(folder, version_2, lowest.file);
+			last_.cgroup.limit_bytes = lowest.bytes;
 			return;
 		}
 		if (length == mount_length)
@@ -361,7 +379,7 @@ void memory_limits::look_for_cgroup()
 	if (!seen)
 		return;
 	last_.cgroup = {};
-	keep_group("", version_2);
+	keep_group("", version_2, "");
 }
 
 void memory_limits::read_cgroup()

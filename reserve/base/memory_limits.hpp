@@ -77,14 +77,19 @@ class memory_limits {
       private:
 	static constexpr size_t path_room = 640;
 
+	struct group_limit {
+		uint64_t bytes = no_limit;
+		const char *file = nullptr; // its name, with the slash before it
+	};
+
 	void in_this_process();
 	void read_limit(int resource, limit_reading &to) const;
 	void read_used();
 	void look_for_cgroup();
 	bool own_group(char (&path)[path_room], bool &version_2) const;
 	bool group_folder(const char *path, bool version_2, char (&folder)[path_room], size_t &mount_length) const;
-	bool limit_in(const char *folder, bool version_2, uint64_t &limit_bytes) const;
-	void keep_group(const char *folder, bool version_2);
+	bool limit_in(const char *folder, bool version_2, group_limit &lowest) const;
+	void keep_group(const char *folder, bool version_2, const char *limit_file);
 	void read_cgroup();
 	void read_machine();
 

@@ -100,6 +100,14 @@ void version_2_below_a_mount_that_shows_a_part(void **)
 	assert_true(r.cgroup.limit_bytes == 1000000 && r.cgroup.used_bytes == 800000);
 	m.write("/sys/fs/cgroup/memory.max", "max\n");
 	assert_true(!limits.read(false, true).cgroup.limits());
+	// Where threads would be held up before, that is the limit.
+	m.write("/sys/fs/cgroup/memory.high", "950000\n");
+	assert_true(limits.read(false, true).cgroup.limit_bytes == 950000);
+	m.write("/sys/fs/cgroup/memory.high", "960000\n");
+	assert_true(limits.read(false, false).cgroup.limit_bytes == 960000);
+	m.write("/sys/fs/cgroup/memory.max", "940000\n");
+	assert_true(limits.read(false, true).cgroup.limit_bytes == 940000);
+	m.write("/sys/fs/cgroup/memory.high", "max\n");
 	// In another namespace our own path leads outside: the mount's top it is.
 	m.write("/proc/self/cgroup", "0::/../..\n");
 	m.write("/sys/fs/cgroup/memory.max", "2000000\n");
