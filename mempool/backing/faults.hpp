@@ -18,7 +18,7 @@ namespace mp::backing {
 [[gnu::cold]] inline bool watched_may_alloc(kmem_cache &cache, gfp_t gfp_mask, const char *caller)
 {
 	watch::check_may_alloc(gfp_mask, caller, cache.name);
-	if (!watch::faults_armed() ||
+	if (!watch::faults_armed(watch::fault_point::slab) ||
 	    !watch::fault_hits(watch::fault_point::slab, cache.name, cache.layout.object_bytes, gfp_mask,
 			       (cache.flags & SLAB_FAILSLAB) != 0))
 		return true;

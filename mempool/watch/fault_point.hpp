@@ -35,15 +35,23 @@ enum class fault_point : unsigned {
 	count
 };
 
-/// May anything fail? Else fault_hits() need not be asked.
-inline bool faults_armed()
+/// Points on the way of ordinary allocations and frees. These alone set the bit
+/// in watch_word, so that no other point that is armed costs those calls anything.
+inline constexpr uint32_t everyday_points = 1U << static_cast<unsigned>(fault_point::slab) |
+					    1U << static_cast<unsigned>(fault_point::page_alloc) |
+					    1U << static_cast<unsigned>(fault_point::mempool_alloc) |
+					    1U << static_cast<unsigned>(fault_point::mempool_free_delay) |
+					    1U << static_cast<unsigned>(fault_point::mempool_drain);
+
+/// May this fail? Else fault_hits() need not be asked, which alone decides for the others.
+inline bool faults_armed(fault_point point)
 {
-	return debug_on(fault_armed);
+	return (everyday_points >> static_cast<unsigned>(point) & 1) == 0 || debug_on(fault_armed);
 }
 
 /// Bit n: the n-th point may fail, for all or for one; all bits while a thread's
 /// nth is set, or others may set points unseen. Written by fault_table_changed().
-extern constinit std::atomic<uint32_t> armed_points;
+extern constinit std::atomic<uint32_t> armed_points [[gnu::visibility("hidden")]];
 
 [[gnu::noinline]] bool ask_fault(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked);
 

@@ -203,7 +203,7 @@ void fault_table_changed()
 	do {
 		armed = what_is_armed();
 		armed_points.store(armed, std::memory_order_seq_cst);
-		if (armed != 0)
+		if ((armed & everyday_points) != 0)
 			watch_word.fetch_or(fault_armed, std::memory_order_seq_cst);
 		else
 			watch_word.fetch_and(~fault_armed, std::memory_order_seq_cst);
