@@ -59,7 +59,7 @@ std::string recording_of(const std::string &pid)
 {
 	std::ifstream maps("/proc/" + pid + "/maps");
 	if (!maps)
-		throw trace::failure("size: there is no process " + pid +
+		throw trace::failure("there is no process " + pid +
 				     ", or it is another user's; the name of a recording may be given instead");
 	std::string line;
 	while (std::getline(maps, line)) {
@@ -70,7 +70,7 @@ std::string recording_of(const std::string &pid)
 		if (trace::looks_like_recording(path))
 			return path;
 	}
-	throw trace::failure("size: process " + pid +
+	throw trace::failure("process " + pid +
 			     " records nothing: start it with MEMPOOL_TRACE=FILE, or under 'mempool trace'");
 }
 
@@ -160,7 +160,9 @@ std::string refusal(const options &wanted)
 	return "";
 }
 
-int run(const options &wanted)
+namespace {
+
+int advise(const options &wanted)
 {
 	const std::string path = is_number(wanted.source) && !std::filesystem::exists(wanted.source)
 					 ? recording_of(wanted.source)
@@ -168,7 +170,7 @@ int run(const options &wanted)
 	const trace::recording recorded = trace::read_recording(path);
 	const std::vector<answer> answers = answers_for(recorded, wanted);
 	if (answers.empty())
-		throw trace::failure("size: '" + path + "' has no allocation of " +
+		throw trace::failure("'" + path + "' has no allocation of " +
 				     (wanted.pool.empty() ? "any pool" : "a pool '" + wanted.pool + "'"));
 	tools::output out("-");
 	(wanted.json ? write_json : write_text)(answers, out);
@@ -185,6 +187,18 @@ int run(const options &wanted)
 			return 1;
 		}
 	return 0;
+}
+
+} // namespace
+
+int run(const options &wanted)
+{
+	try {
+		return advise(wanted);
+	} catch (const trace::failure &e) {
+		fprintf(stderr, "mempool size: %s\n", e.what());
+		return e.status;
+	}
 }
 
 } // namespace size

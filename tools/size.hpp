@@ -30,7 +30,7 @@ void declare(CLI::App &app, options &wanted);
 /// Why these options make no sense; empty when they do.
 std::string refusal(const options &wanted);
 
-/// Exit status: 0; 1 when a check against the library fails. Throws trace::failure or tools::output_error.
+/// Exit status: 0; 1 when a check against the library fails. Throws tools::output_error.
 int run(const options &wanted);
 
 } // namespace size

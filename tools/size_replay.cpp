@@ -34,8 +34,7 @@ class player {
 		: load_(l), pool_(mempool_create(min_nr, alloc_scripted, free_scripted, &backing_))
 	{
 		if (pool_ == nullptr)
-			throw trace::failure("size: there is no memory to replay with min_nr " +
-					     std::to_string(min_nr));
+			throw trace::failure("there is no memory to replay with min_nr " + std::to_string(min_nr));
 		backing_.serves = 0;
 		for (int64_t i = std::min<int64_t>(l.missing, mempool_curr_nr(pool_)); i > 0; i--)
 			missing_.push_back(mempool_alloc_preallocated(pool_));
@@ -114,7 +113,7 @@ replayed replay(const load &l, int64_t min_nr)
 {
 	constexpr int64_t most = 1'000'000;
 	if (min_nr > most)
-		throw trace::failure("size: min_nr " + std::to_string(min_nr) + " is too large to be replayed, " +
+		throw trace::failure("min_nr " + std::to_string(min_nr) + " is too large to be replayed, " +
 				     std::to_string(most) + " at most");
 	// The steps are those of a reserve that is large enough: the order in which they are asked for.
 	const int64_t enough = min_nr_without_sleep(l);

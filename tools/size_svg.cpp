@@ -10,7 +10,7 @@
 namespace size {
 namespace {
 
-constexpr double width = 800, height = 220, left = 60, right = 20, top = 36, bottom = 32;
+constexpr double width = 800, height = 220, left = 60, right = 48, top = 36, bottom = 32;
 
 std::string escaped(const std::string &text)
 {
@@ -75,7 +75,7 @@ void draw(const answer &a, double y0, tools::output &to)
 	    static_cast<long long>(a.without_sleep));
 	if (a.used.min_nr != a.without_sleep) {
 		say(to, "<path class=\"now\" d=\"M%g %.1fH%g\"/>\n", left, y(a.used.min_nr), width - right);
-		say(to, "<text x=\"%g\" y=\"%.1f\" text-anchor=\"end\">%lld</text>\n", left - 6, y(a.used.min_nr) + 4,
+		say(to, "<text x=\"%g\" y=\"%.1f\">%lld</text>\n", width - right + 6, y(a.used.min_nr) + 4,
 		    static_cast<long long>(a.used.min_nr));
 	}
 	if (a.without_sleep > 1)

@@ -178,7 +178,7 @@ test_refusals()
 	: >empty
 	head -c 3000 peak.trace >short.trace
 	head -c 3000 /dev/urandom >foreign
-	size 1 missing.trace && says 'missing.trace: No such file'
+	size 1 missing.trace && says 'mempool size: missing.trace: No such file'
 	size 1 empty && says 'empty'
 	size 1 foreign && says 'foreign'
 	size 1 short.trace && says 'short.trace'
