@@ -246,10 +246,11 @@ int64_t min_nr_without_sleep(const load &l)
 {
 	constexpr int64_t more_than_enough = int64_t{1} << 62;
 	const int64_t enough = std::max<int64_t>(1, more_than_enough - simulate(l, more_than_enough).lowest);
-	// Whom a second pass would serve need not have had it from the reserve.
+	// Whom a second pass would serve need not have had it from the reserve, and of
+	// what the reserve lacked at first a smaller one may have lacked less.
 	const bool second_passes = std::any_of(l.demands.begin(), l.demands.end(),
 					       [](const demand &d) { return d.need > 0 && d.has_second_pass(); });
-	if (!second_passes)
+	if (!second_passes && l.missing == 0)
 		return enough;
 	return smallest(enough, [&](int64_t min_nr) { return simulate(l, min_nr).served_all(); });
 }

@@ -67,6 +67,8 @@ test_known_loads()
 	answers bulk 8
 	answers second_pass 3
 	answers joined_late 4
+	answers joined_quiet 1
+	answers joined_back 2
 	answers resized 4
 	size 0 resized.trace
 	prints "pool 'resized', min_nr 5, which changed meanwhile"

@@ -198,6 +198,29 @@ static void joined_late(void)
 	take(4, GFP_KERNEL);
 }
 
+/* 4 of the reserve are out at first, and nobody needs it: 1. */
+static void joined_quiet(void)
+{
+	make("joined quiet", 6);
+	backing = GIVES_NOTHING;
+	take(4, GFP_KERNEL);
+	backing = GIVES;
+	record();
+	take(3, GFP_KERNEL);
+	give_back(7);
+}
+
+/* 4 of the reserve are out at first and come back, then 2 go: 2. */
+static void joined_back(void)
+{
+	make("joined back", 6);
+	backing = GIVES_NOTHING;
+	take(4, GFP_KERNEL);
+	record();
+	give_back(4);
+	take(2, GFP_KERNEL);
+}
+
 /* Never more than 6 of the backing's are out: what an outage would need. */
 static void ordinary(void)
 {
@@ -233,9 +256,13 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } loads[] = {
-	{"untouched", untouched}, {"peak", peak},       {"refilled", refilled},       {"failures", failures},
-	{"sleeping", sleeping},   {"bulk", bulk},       {"second_pass", second_pass}, {"joined_late", joined_late},
-	{"ordinary", ordinary},   {"resized", resized}, {"two_pools", two_pools},
+	{"untouched", untouched},       {"peak", peak},
+	{"refilled", refilled},         {"failures", failures},
+	{"sleeping", sleeping},         {"bulk", bulk},
+	{"second_pass", second_pass},   {"joined_late", joined_late},
+	{"joined_quiet", joined_quiet}, {"joined_back", joined_back},
+	{"ordinary", ordinary},         {"resized", resized},
+	{"two_pools", two_pools},
 };
 
 int main(int argc, char **argv)
