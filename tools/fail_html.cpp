@@ -21,7 +21,8 @@ constexpr char style[] = R"(
 @media (prefers-color-scheme:dark){:root{--back:#16181a;--ink:#e6e6e6;--soft:#9a9a9a;--line:#3a3d40;--box:#202326;
 --focus:#8ab4f8;--same:#3d4a3f;--refused:#3f7d50;--silent:#77772f;--unreached:#2a2d30;--crash:#ff5252;--abort:#ff7f6e;
 --hang:#64a9ea;--leak:#bf9be0;--wrong:#eaa43c}}
-body{background:var(--back);color:var(--ink);font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
+body{background:var(--back);color:var(--ink);font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;
+overflow-wrap:anywhere}
 h1{font-size:1.4rem;margin:0}code,pre{font-family:ui-monospace,monospace;font-size:.9em}
 pre{overflow-x:auto;background:var(--box);border:1px solid var(--line);padding:.5rem;margin:.4rem 0}
 .soft{color:var(--soft)}table{border-collapse:collapse}td{padding:.1rem .8rem .1rem 0}td:first-child{text-align:right}
@@ -31,7 +32,7 @@ pre{overflow-x:auto;background:var(--box);border:1px solid var(--line);padding:.
 .key{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 details{border:1px solid var(--line);border-radius:4px;margin:.5rem 0;padding:.4rem .8rem}
 summary{cursor:pointer;font-weight:600}details:target{border-color:var(--focus)}
-#now{min-height:3em}.known{opacity:.6}
+.words{white-space:pre-wrap}#now{min-height:3em}.known{opacity:.6}
 )";
 
 constexpr char script[] = R"(
@@ -133,7 +134,8 @@ std::string entry(const finding &f, size_t number, const account &a)
 		all += std::string("<p>") + (i == 0 ? "Failed: " : "And then: ") + escaped(describe(f.failed[i])) +
 		       ", number " + demo::grouped(f.failed[i].n) + (f.failed[i].thread.empty() ? "" : ", thread ") +
 		       escaped(f.failed[i].thread) + "</p>" + stack(f.failed[i].calls, a.names);
-	return all + "<p>Show it again:</p><pre>" + escaped(replay_command(f.token, a.wanted)) + "</pre></details>\n";
+	return all + "<p>Show it again:</p><pre class=\"words\">" + escaped(replay_command(f.token, a.wanted)) +
+	       "</pre></details>\n";
 }
 
 std::string legend(const account &a)
@@ -159,10 +161,10 @@ std::string as_html(const account &a)
 	const std::string found = found_in_short(a.found);
 	const trial &unharmed = a.known.unharmed();
 	std::string all = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-			  "content=\"width=device-width\">\n<title>mempool fail: " +
+			  "content=\"width=device-width, initial-scale=1\">\n<title>mempool fail: " +
 			  escaped(words) + "</title>\n<style>" + style + "</style></head><body>\n<h1>mempool fail: " +
-			  (found.empty() ? "nothing found" : escaped(found)) + "</h1>\n<pre>" + escaped(words) +
-			  "</pre>\n";
+			  (found.empty() ? "nothing found" : escaped(found)) + "</h1>\n<pre class=\"words\">" +
+			  escaped(words) + "</pre>\n";
 	all += "<p>" + demo::grouped(a.found.runs()) + " runs in " + demo::duration(a.done.took_ns) +
 	       "; when nothing fails, " + demo::grouped(unharmed.seen.allocations()) + " allocations from " +
 	       demo::grouped(unharmed.seen.sites.size()) + " call stacks in " + demo::duration(unharmed.took_ns) +

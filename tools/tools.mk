@@ -10,7 +10,7 @@ BROWSER := $(BUILD)/browser
 deps: ## install everything that building, testing and linting need
 	@CXX=$(CXX) CC=$(CC) tools/deps all
 	@[ -d $(BROWSER)/node_modules/playwright-core ] || npm install --silent --no-audit --no-fund --prefix $(BROWSER) $(PLAYWRIGHT) || \
-		echo "deps: no $(PLAYWRIGHT): the pages of the lab will not be opened in a browser"
+		echo "deps: no $(PLAYWRIGHT): the pages will not be opened in a browser"
 
 lint: ## clang-format, clang-tidy, shellcheck, mandoc and the ranks of DESIGN.md
 	@CXX=$(CXX) CC=$(CC) tools/deps lint

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+//
+// pages.mjs - the pages of `mempool fail --html` in a real browser:
+//
+//   node pages.mjs PLAYWRIGHT CHROMIUM SHOTS PAGE...
+//
+// PAGE is a path without .html, beside which stands what the page is compared
+// with: the .json of the same sweep. Nothing may be fetched, and nothing
+// may be said on the console. Screenshots at three widths go to SHOTS.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import {createRequire} from "node:module";
+
+const [playwright, executablePath, shots, ...pages] = process.argv.slice(2);
+const {chromium} = createRequire(import.meta.url)(path.resolve(playwright));
+const widths = [390, 820, 1280];
+const most_cells = 600; // of the bar; more runs share one
+const profile = fs.mkdtempSync(path.join(os.tmpdir(), "pages-browser-"));
+const browser = await chromium.launchPersistentContext(profile, {
+	executablePath, viewport: {width: widths[2], height: 900}, timeout: 60000,
+	args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync"],
+});
+const page = browser.pages()[0] || (await browser.newPage());
+page.setDefaultTimeout(30000);
+const complaints = [];
+page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
+page.on("pageerror", (e) => complaints.push(String(e)));
+page.on("request", (r) => /^(file|data):/.test(r.url()) || complaints.push("fetches " + r.url()));
+
+const base = (file) => file.slice(file.lastIndexOf("/") + 1);
+
+/// A frame's line, without its number, as far as the JSON tells it.
+function frameFits(line, frame)
+{
+	if (frame.file)
+		return line.startsWith(`${frame.function} (${base(frame.file)}:${frame.line})`) && line.endsWith(frame.file);
+	if (frame.function)
+		return line.startsWith(frame.function + "+0x") && line.endsWith(` (${base(frame.module)})`);
+	return line === `${frame.module}${frame.module ? "+" : ""}0x${frame.offset.toString(16)}`;
+}
+
+function checkStack(shown, frames, at)
+{
+	const lines = shown.trimEnd().split("\n");
+	assert.equal(lines.length, frames.length, `${at}: ${shown}`);
+	frames.forEach((frame, i) => {
+		assert.match(lines[i], new RegExp(`^#${i} +`), at);
+		assert.ok(frameFits(lines[i].replace(/^#\d+ +/, ""), frame), `${at}: '${lines[i]}' of ${JSON.stringify(frame)}`);
+	});
+}
+
+async function checkFindings(told, name)
+{
+	const shown = await page.locator("details").evaluateAll((all) => all.map((d) => ({
+		id: d.id, known: d.classList.contains("known"), title: d.querySelector("summary").textContent,
+		says: [...d.querySelectorAll("p")].map((p) => p.textContent), blocks: [...d.querySelectorAll("pre")].map((p) => p.textContent),
+	})));
+	assert.equal(shown.length, told.findings.length, `${name}: findings`);
+	told.findings.forEach((f, i) => {
+		const at = `${name}, finding ${i + 1}`, seen = shown[i];
+		assert.equal(seen.id, `f${i + 1}`, at);
+		assert.equal(seen.title, `${i + 1}. ${f.title}${f.known ? " (known)" : ""}`, at);
+		assert.equal(seen.known, f.known, at);
+		assert.equal(seen.says[0], `${f.why}${f.runs} ${f.runs === 1 ? "run" : "runs"}; fingerprint ${f.fingerprint}`, at);
+		const stacks = [...(f.stack.length ? [f.stack] : []), ...f.failed.map((one) => one.stack)];
+		assert.equal(seen.blocks.length, stacks.length + 1, at);
+		stacks.forEach((frames, s) => checkStack(seen.blocks[s], frames, `${at}, stack ${s + 1}`));
+		assert.equal(seen.blocks.at(-1), f.replay, at);
+		assert.ok(f.replay.includes(f.token), at);
+		const failed = seen.says.filter((p) => /^(Failed|And then): /.test(p));
+		assert.deepEqual(failed.map((p) => p.match(/: (.*?) of .*, number (\d[\d,]*\d|\d)/).slice(1)),
+			f.failed.map((one) => [one.call, one.n.toLocaleString("en")]), at);
+	});
+	const figures = await page.locator("table tr").evaluateAll((all) => all.map((r) =>
+		[r.querySelector(".key").style.background, Number(r.cells[0].textContent.replaceAll(",", ""))]));
+	assert.deepEqual(figures, Object.entries(told.verdicts).filter(([, n]) => n > 0).map(([v, n]) => [`var(--${v})`, n]), name);
+}
+
+/// The bar: a cell for each run, in the order of what failed; of very many, one for some that stand together, the worst.
+async function checkBar(told, name)
+{
+	const rank = Object.keys(told.verdicts);
+	const runs = told.all_runs.map((r, i) => ({...r, i})).sort((a, b) => a.process - b.process || a.n - b.n || a.i - b.i);
+	assert.equal(runs.length, told.runs, `${name}: runs`);
+	const each = Math.max(1, Math.ceil(runs.length / most_cells));
+	const wanted = [];
+	for (let from = 0; from < runs.length; from += each)
+		wanted.push(runs.slice(from, from + each).reduce((a, b) => (rank.indexOf(b.verdict) > rank.indexOf(a.verdict) ? b : a)));
+	const cells = await page.locator(".bar a").evaluateAll((all) => all.map((c) => {
+		const box = c.getBoundingClientRect(), probe = document.createElement("i");
+		probe.style.color = "var(--back)";
+		document.body.append(probe);
+		const back = getComputedStyle(probe).color;
+		probe.remove();
+		return {look: c.style.background, title: c.title, name: c.getAttribute("aria-label"), to: c.getAttribute("href"),
+			seen: box.width >= 5 && box.height >= 20 && ![back, "rgba(0, 0, 0, 0)"].includes(getComputedStyle(c).backgroundColor)};
+	}));
+	assert.equal(cells.length, wanted.length, `${name}: cells of the bar`);
+	wanted.forEach((run, i) => {
+		const cell = cells[i], at = `${name}, cell ${i + 1}`;
+		assert.ok(cell.seen, `${at}: cannot be seen: ${JSON.stringify(cell)}`);
+		assert.equal(cell.look, `var(--${run.verdict})`, at);
+		assert.equal(cell.name, cell.title, at);
+		assert.match(cell.title, new RegExp(`^n = ${run.n}${run.process > 1 ? ` of process ${run.process}` : ""}: `), at);
+		for (const part of [run.why, run.site])
+			assert.ok(cell.title.includes(part), `${at}: '${cell.title}' without '${part}'`);
+		const finding = cell.to.match(/^#f(\d+)$/);
+		if (finding)
+			assert.equal(told.findings[finding[1] - 1].verdict, run.verdict, at);
+		else
+			assert.equal(cell.to, "#now", at);
+	});
+	const led = new Set(cells.map((c) => c.to));
+	if (each === 1)
+		told.findings.forEach((f, i) => assert.ok(led.has(`#f${i + 1}`), `${name}: no cell leads to finding ${i + 1}`));
+}
+
+/// Which cell has the focus, and what is told of it.
+const focused = () => page.evaluate(() => ({
+	cell: [...document.querySelectorAll(".bar a")].indexOf(document.activeElement),
+	title: document.activeElement.title, now: document.getElementById("now").textContent,
+}));
+
+/// Tab to the bar, and along it as the page says.
+async function checkKeys(name)
+{
+	const cells = await page.locator(".bar a").evaluateAll((all) => all.map((c) => c.dataset.f === "1"));
+	await page.keyboard.press("Tab");
+	const step = async (key, to) => {
+		if (key)
+			await page.keyboard.press(key);
+		const at = await focused();
+		assert.equal(at.cell, to, `${name}: ${key || "Tab"}`);
+		assert.equal(at.now, at.title, `${name}: ${key || "Tab"}`);
+	};
+	await step("", 0);
+	await step("End", cells.length - 1);
+	await step("ArrowRight", cells.length - 1);
+	await step("Home", 0);
+	for (let i = 1; i < cells.length; i++)
+		await step("ArrowRight", i);
+	for (let i = cells.length - 2; i >= 0; i--)
+		await step("ArrowLeft", i);
+	const found = cells.flatMap((f, i) => (f && i > 0 ? [i] : []));
+	for (const i of found)
+		await step("n", i);
+	for (const i of found.slice(0, -1).reverse())
+		await step("p", i);
+	if (found.length === 0)
+		return;
+	const to = await page.locator(".bar a").nth(found[0]).getAttribute("href");
+	await page.locator("details").evaluateAll((all) => all.forEach((d) => (d.open = false)));
+	await page.keyboard.press("Enter");
+	assert.deepEqual(await page.locator("details[open]").evaluateAll((all) => all.map((d) => "#" + d.id)), [to], `${name}: Enter`);
+	assert.ok(await page.locator(to).evaluate((d) => d.getBoundingClientRect().top < innerHeight), `${name}: Enter leads nowhere`);
+}
+
+async function checkNames(name)
+{
+	const nameless = await page.evaluate(() => [...document.querySelectorAll("button, input, a, svg, summary, [role]")]
+		.filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim())).map((e) => e.outerHTML.slice(0, 80)));
+	assert.deepEqual(nameless, [], `${name}: without a name`);
+	assert.equal(await page.locator("h1").count(), 1, name);
+}
+
+async function shoot(name)
+{
+	await page.locator("details").evaluateAll((all) => all.forEach((d) => (d.open = true)));
+	for (const width of widths) {
+		await page.setViewportSize({width, height: 900});
+		await page.emulateMedia({colorScheme: width === widths[1] ? "dark" : "light"});
+		await page.screenshot({path: path.join(shots, `${name}-${width}.png`), fullPage: true});
+		const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+		assert.ok(over <= 0, `${name}: ${over} pixels wider than ${width}`);
+	}
+	await page.setViewportSize({width: widths[2], height: 900});
+}
+
+async function checkFail(file, name)
+{
+	const told = JSON.parse(fs.readFileSync(file + ".json", "utf8"));
+	assert.equal(await page.title(), "mempool fail: " + told.command.join(" "), name);
+	assert.equal(await page.locator("h1 + pre").textContent(), told.command.join(" "), name);
+	await checkFindings(told, name);
+	await checkBar(told, name);
+	await checkKeys(name);
+	return `${told.runs} runs, ${told.findings.length} findings`;
+}
+
+let failed = 0;
+try {
+	for (const file of pages) {
+		const name = path.basename(file);
+		await page.goto("file://" + path.resolve(file + ".html"));
+		await checkNames(name);
+		const seen = await checkFail(file, name);
+		await shoot(name);
+		assert.deepEqual(complaints, [], name);
+		console.log(`${name}: ${seen}`);
+	}
+} catch (e) {
+	console.error(e);
+	failed = 1;
+} finally {
+	await browser.close();
+	fs.rmSync(profile, {recursive: true, force: true});
+}
+process.exit(failed);
