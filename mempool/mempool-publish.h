@@ -21,6 +21,7 @@
 #ifndef MEMPOOL_PUBLISH_H
 #define MEMPOOL_PUBLISH_H
 
+#include <mempool/mempool-certificate.h>
 #include <mempool/mempool-stats.h>
 #include <mempool/mempool.h>
 #include <mempool/slab.h>
@@ -102,11 +103,10 @@ struct mempool_published {
  * @backing: "slab", "kmalloc", "kvmalloc", "pages" or "callbacks".
  * @id: tells pools of one name apart, for as long as they live.
  * @element_bytes: bytes of one element; 0: unknown.
- * @certified: 1: @guaranteed and @doubts were looked at. 0: not in a forked child
- *             whose reserve is made at its first use.
- * @guaranteed: as in struct mempool_cert.
- * @doubts: likewise, of enum mempool_doubt.
+ * @certified: 1: @cert was filled in. 0: not in a forked child whose reserve is
+ *             made at its first use.
  * @reserved: 0.
+ * @cert: its certificate, of the moment of the snapshot.
  * @stats: its figures.
  */
 struct mempool_published_pool {
@@ -115,9 +115,8 @@ struct mempool_published_pool {
 	uint64_t id;
 	uint64_t element_bytes;
 	uint32_t certified;
-	uint32_t guaranteed;
-	uint32_t doubts;
 	uint32_t reserved;
+	struct mempool_cert cert;
 	struct mempool_statistics stats;
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 namespace certify {
@@ -54,8 +55,20 @@ std::string refusal(const options &wanted)
 
 int run(const options &wanted)
 {
-	const std::vector<finding> found = look(wanted);
-	const std::string report = wanted.json ? report_as_json(wanted, found) : report_for_people(wanted, found);
+	std::string of =
+		"reserves of " + std::to_string(wanted.min_nr) + " x " + std::to_string(wanted.size_bytes) + " bytes";
+	nlohmann::ordered_json about = {
+		{"min_nr", wanted.min_nr}, {"size_bytes", wanted.size_bytes}, {"residency", wanted.residency}};
+	std::vector<finding> found;
+	if (wanted.pid != 0) {
+		std::string whose;
+		found = look_at_process(wanted.pid, whose);
+		of = "reserves of " + whose + " (" + std::to_string(wanted.pid) + ")";
+		about = {{"pid", wanted.pid}, {"program", whose}};
+	} else {
+		found = look(wanted);
+	}
+	const std::string report = wanted.json ? report_as_json(of, about, found) : report_for_people(of, found);
 	if (fwrite(report.data(), 1, report.size(), stdout) != report.size() || fflush(stdout) != 0)
 		throw std::system_error(errno, std::generic_category(), "the report cannot be written");
 	return std::all_of(found.begin(), found.end(), [](const finding &f) { return f.kept(); }) ? 0 : 1;

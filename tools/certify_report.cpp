@@ -31,17 +31,19 @@ std::string verdict_of(const finding &f)
 {
 	if (f.error != 0)
 		return "not made";
+	if (f.first_use_pending)
+		return "at first use";
 	if (f.cert.guaranteed != 0)
 		return "guaranteed";
 	return f.left_out() ? "left out" : "not guaranteed";
 }
 
-std::string summary(const options &wanted, const std::vector<finding> &found)
+std::string summary(const std::string &of, const std::vector<finding> &found)
 {
 	const size_t kept = count_kept(found);
-	return text("certify: %s: %zu of %zu reserves of %d x %zu bytes",
-		    kept == found.size() ? "guaranteed" : "not guaranteed", kept, found.size(), wanted.min_nr,
-		    wanted.size_bytes);
+	return text("certify: %s: %zu of %zu ", kept == found.size() ? "guaranteed" : "not guaranteed", kept,
+		    found.size()) +
+	       of;
 }
 
 std::string table(const std::vector<finding> &found)
@@ -50,7 +52,7 @@ std::string table(const std::vector<finding> &found)
 			       "memory", "locked");
 	for (const finding &f : found) {
 		all += text("%-30s %s", name_of(f).c_str(), verdict_of(f).c_str());
-		if (f.error == 0)
+		if (f.has_cert())
 			all += text("%*s %9d %8d %12s %12s", static_cast<int>(15 - verdict_of(f).size()), "",
 				    f.cert.pinned + f.cert.adopted_resident + f.cert.adopted_unknown,
 				    f.cert.adopted_resident + f.cert.adopted_unknown,
@@ -71,7 +73,7 @@ std::string reasons(const std::vector<finding> &found)
 		std::string whom;
 		const finding *first = nullptr;
 		for (const finding &f : found) {
-			if (f.error != 0 || (f.cert.doubts & doubt) == 0)
+			if (!f.has_cert() || (f.cert.doubts & doubt) == 0)
 				continue;
 			whom += (whom.empty() ? "" : "; ") + name_of(f);
 			first = first == nullptr ? &f : first;
@@ -92,10 +94,10 @@ std::string reasons(const std::vector<finding> &found)
 const finding *worth_explaining(const std::vector<finding> &found)
 {
 	for (const finding &f : found)
-		if (f.error == 0 && !f.kept())
+		if (f.has_cert() && !f.kept())
 			return &f;
 	for (const finding &f : found)
-		if (f.error == 0)
+		if (f.has_cert())
 			return &f;
 	return nullptr;
 }
@@ -135,9 +137,9 @@ nlohmann::ordered_json cert_as_json(const mempool_cert &cert)
 
 } // namespace
 
-std::string report_for_people(const options &wanted, const std::vector<finding> &found)
+std::string report_for_people(const std::string &of, const std::vector<finding> &found)
 {
-	std::string all = summary(wanted, found) + "\n\n" + table(found) + reasons(found);
+	std::string all = summary(of, found) + "\n\n" + table(found) + reasons(found);
 	if (const finding *f = worth_explaining(found)) {
 		all += "\nThe certificate of " + name_of(*f) + ", line by line:\n";
 		for (const line &l : lines_of(f->cert))
@@ -146,14 +148,13 @@ std::string report_for_people(const options &wanted, const std::vector<finding> 
 	return all;
 }
 
-std::string report_as_json(const options &wanted, const std::vector<finding> &found)
+std::string report_as_json(const std::string &of, const nlohmann::ordered_json &about,
+			   const std::vector<finding> &found)
 {
 	nlohmann::ordered_json j;
 	j["guaranteed"] = count_kept(found) == found.size();
-	j["summary"] = summary(wanted, found);
-	j["min_nr"] = wanted.min_nr;
-	j["size_bytes"] = wanted.size_bytes;
-	j["residency"] = wanted.residency;
+	j["summary"] = summary(of, found);
+	j.update(about);
 	j["pools"] = nlohmann::ordered_json::array();
 	for (const finding &f : found) {
 		nlohmann::ordered_json pool;
@@ -162,16 +163,16 @@ std::string report_as_json(const options &wanted, const std::vector<finding> &fo
 		if (!f.process.empty())
 			pool["process"] = f.process;
 		pool["verdict"] = verdict_of(f);
-		pool["guaranteed"] = f.error == 0 && f.cert.guaranteed != 0;
+		pool["guaranteed"] = f.has_cert() && f.cert.guaranteed != 0;
 		pool["doubts"] = nlohmann::ordered_json::array();
 		for (const unsigned doubt : all_doubts())
-			if (f.error == 0 && (f.cert.doubts & doubt) != 0)
+			if (f.has_cert() && (f.cert.doubts & doubt) != 0)
 				pool["doubts"].push_back({{"name", doubt_name(doubt)},
 							  {"text", mempool_doubt_text(doubt)},
 							  {"advice", advice_on(doubt, f.cert)}});
 		if (f.error != 0)
 			pool["error"] = strerror(f.error);
-		else
+		else if (f.has_cert())
 			pool["certificate"] = cert_as_json(f.cert);
 		j["pools"].push_back(pool);
 	}

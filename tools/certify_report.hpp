@@ -6,9 +6,14 @@
 
 #include "tools/certify_pools.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 namespace certify {
 
-std::string report_for_people(const options &wanted, const std::vector<finding> &found);
-std::string report_as_json(const options &wanted, const std::vector<finding> &found);
+/// `of` says whose reserves they are: "reserves of 64 x 256 bytes".
+std::string report_for_people(const std::string &of, const std::vector<finding> &found);
+/// `about` are the members that say so for programs.
+std::string report_as_json(const std::string &of, const nlohmann::ordered_json &about,
+			   const std::vector<finding> &found);
 
 } // namespace certify

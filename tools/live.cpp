@@ -96,10 +96,10 @@ std::string verdict(const mempool_published_pool &pool)
 	};
 	if (pool.certified == 0)
 		return "not yet";
-	if (pool.guaranteed != 0)
+	if (pool.cert.guaranteed != 0)
 		return "guaranteed";
 	for (const word &w : words)
-		if ((pool.doubts & w.doubt) != 0)
+		if ((pool.cert.doubts & w.doubt) != 0)
 			return w.text;
 	return "doubtful";
 }

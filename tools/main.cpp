@@ -69,7 +69,11 @@ void add_demo(CLI::App &app, demo::options &wanted)
 void add_certify(CLI::App &app, certify::options &wanted)
 {
 	CLI::App *certify =
-		app.add_subcommand("certify", "Make pools here and now, and say whether their reserves are guaranteed");
+		app.add_subcommand("certify", "Say whether reserves are guaranteed: of pools made here and now, or of "
+					      "a process that publishes its own");
+	CLI::Option *pid = certify->add_option("PID", wanted.pid, "A process that was started with MEMPOOL_PUBLISH=1")
+				   ->type_name("PID")
+				   ->check(CLI::PositiveNumber);
 	certify->add_option("--min-nr", wanted.min_nr, "Elements that each pool keeps in reserve")
 		->capture_default_str()
 		->type_name("N")
@@ -88,6 +92,8 @@ void add_certify(CLI::App &app, certify::options &wanted)
 		->capture_default_str()
 		->check(CLI::IsMember(certify::residency_names()));
 	certify->add_flag("--fork", wanted.fork, "Fork, and look on both sides")->disable_flag_override();
+	for (const char *of_made_pools : {"--min-nr", "--size", "--backing", "--at-fork", "--residency", "--fork"})
+		pid->excludes(certify->get_option(of_made_pools));
 	certify->add_flag("--json", wanted.json, "Print one JSON object")->disable_flag_override();
 }
 

@@ -61,8 +61,8 @@ std::string cache_table(const live::snapshot &s)
 json_t doubts_of(const mempool_published_pool &pool)
 {
 	json_t all = json_t::array();
-	for (unsigned bit = 1; bit != 0 && bit <= pool.doubts; bit <<= 1)
-		if ((pool.doubts & bit) != 0)
+	for (unsigned bit = 1; bit != 0 && bit <= pool.cert.doubts; bit <<= 1)
+		if ((pool.cert.doubts & bit) != 0)
 			all.push_back(mempool_doubt_text(bit));
 	return all;
 }
@@ -90,7 +90,7 @@ json_t pool_as_json(const mempool_published_pool &p)
 		{"wait_total_ns", s.wait_total_ns},
 		{"wait_longest_ns", s.wait_longest_ns},
 		{"certified", p.certified != 0},
-		{"guaranteed", p.guaranteed != 0},
+		{"guaranteed", p.cert.guaranteed != 0},
 		{"verdict", live::verdict(p)},
 		{"doubts", doubts_of(p)}};
 }

@@ -33,7 +33,7 @@ constexpr metric<pool> pool_metrics[] = {
 	 [](const pool &p) { return double(p.stats.waiters); }},
 	{"element_bytes", "Bytes of one element; 0: unknown.", [](const pool &p) { return double(p.element_bytes); }},
 	{"guaranteed", "1: the certificate says that the reserve is guaranteed.",
-	 [](const pool &p) { return double(p.guaranteed); }},
+	 [](const pool &p) { return double(p.cert.guaranteed); }},
 	{"wait_longest_seconds", "The longest single sleep.",
 	 [](const pool &p) { return double(p.stats.wait_longest_ns) / ns_per_s; }},
 	{"allocs_total", "Elements handed out.", [](const pool &p) { return double(p.stats.allocs); }},

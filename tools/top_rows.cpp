@@ -118,7 +118,7 @@ void rows::sort(order by, bool reversed)
 		case order::longest:
 			return a.pool.stats.wait_longest_ns > b.pool.stats.wait_longest_ns;
 		case order::certificate:
-			return a.pool.guaranteed < b.pool.guaranteed;
+			return a.pool.cert.guaranteed < b.pool.cert.guaranteed;
 		case order::name:
 			break;
 		}

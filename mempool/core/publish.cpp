@@ -53,12 +53,10 @@ struct snapshot {
 
 void certify(mempool_t *pool, mempool_published_pool &to)
 {
-	mempool_cert cert = {};
-	cert.size = sizeof(cert);
+	to.cert.size = sizeof(to.cert);
 	// A child's reserve is made at its first use, which this is not.
-	to.certified = !pool->control->refill.load(std::memory_order_relaxed) && mempool_certificate(pool, &cert) == 0;
-	to.guaranteed = static_cast<uint32_t>(cert.guaranteed);
-	to.doubts = cert.doubts;
+	to.certified =
+		!pool->control->refill.load(std::memory_order_relaxed) && mempool_certificate(pool, &to.cert) == 0;
 }
 
 int write_pool(mempool_t *pool, void *arg)

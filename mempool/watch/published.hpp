@@ -50,7 +50,8 @@ struct published_half {
 };
 static_assert(sizeof(published_head) == 64 && sizeof(published_half) == 64);
 // The layout is the page's version.
-static_assert(sizeof(mempool_published_pool) == 224 && sizeof(mempool_published_cache) == 128);
+static_assert(sizeof(mempool_published_pool) == 224 - 8 + sizeof(mempool_cert) &&
+	      sizeof(mempool_published_cache) == 128);
 
 inline constexpr unsigned published_most = 65536;
 
@@ -63,7 +64,7 @@ constexpr size_t half_bytes(uint32_t pool_room, uint32_t cache_room)
 	return caches_offset(pool_room) + cache_room * sizeof(mempool_published_cache);
 }
 
-inline constexpr base::page_kind published_kind = {"pools", 1, sizeof(published_head),
+inline constexpr base::page_kind published_kind = {"pools", 2, sizeof(published_head),
 						   "start it with MEMPOOL_PUBLISH=1"};
 
 /// FNV's sum over whole words of 64 bits.

@@ -94,8 +94,8 @@ START_TEST(published_figures_are_those_of_the_process)
 	ck_assert_uint_eq(p->element_bytes, 256);
 	ck_assert_str_eq(p->backing, "kmalloc");
 	ck_assert_uint_eq(p->certified, 1);
-	ck_assert_uint_eq(p->guaranteed, 0);
-	ck_assert(p->doubts & MEMPOOL_DOUBT_LEVEL);
+	ck_assert_uint_eq(p->cert.guaranteed, 0);
+	ck_assert(p->cert.doubts & MEMPOOL_DOUBT_LEVEL);
 	for (unsigned int i = 0; i < mempool_view_process(view)->caches; i++)
 		if (strcmp(mempool_view_cache(view, i)->name, "things") == 0)
 			c = mempool_view_cache(view, i);

@@ -118,14 +118,24 @@ test_json()
 test_daemon()
 {
 	local daemon
-	"$logd" --output "$scratch/log" --socket "$scratch/socket" --stats "$scratch/stats" &
+	MEMPOOL_PUBLISH=1 "$logd" --output "$scratch/log" --socket "$scratch/socket" --stats "$scratch/stats" &
 	daemon=$!
 	for ((try = 0; try < 1000; try++)); do
 		[ -S "$scratch/socket" ] && break
 		read -rt 0.01 <> <(:) || true
 	done
+	# While it runs:
+	run 0 "$daemon"
+	first_line "certify: guaranteed: 1 of 1 reserves of logd ($daemon)"
+	prints '(slab), copy guaranteed 64' 'line by line:' 'verdict guaranteed' 'missing pages 0'
+	run 0 --json "$daemon"
+	prints "\"pid\":$daemon,\"program\":\"logd\"" '"guaranteed":true' '"pinned":64'
 	kill -TERM "$daemon"
 	wait "$daemon" || fail "logd ends with status $?"
+	run 1 "$daemon"
+	grep -q "process $daemon" "$scratch/err" || fail "of a dead process: $(cat "$scratch/err")"
+	run 1 $$
+	grep -q 'MEMPOOL_PUBLISH=1' "$scratch/err" || fail "of one that does not publish: $(cat "$scratch/err")"
 	grep -qF '"certificate": {"guaranteed": true, "doubts": []},' "$scratch/stats" ||
 		fail "logd's figures lack a certificate: $(cat "$scratch/stats")"
 }
@@ -171,6 +181,8 @@ test_refusals()
 	refused '--frob' --frob
 	refused 'swap' --backing swap
 	refused 'maybe' --residency maybe
+	refused 'PID' --fork $$
+	refused '-4' -4
 	refused 'moon' --at-fork copy,moon
 	refused '0' --min-nr 0
 	refused 'many' --min-nr many
