@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <mempool/mempool-pressure.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ROUNDS 100000
@@ -327,6 +331,68 @@ START_TEST(eventfd_wakes_several_loops_that_never_read)
 }
 END_TEST
 
+/* Waits in the kernel until the ring has a completion; it ends with the case's deadline otherwise. */
+static void submit_and_wait(int ring, unsigned int submit, unsigned int wait)
+{
+	long done;
+
+	do
+		done = syscall(SYS_io_uring_enter, ring, submit, wait, wait ? IORING_ENTER_GETEVENTS : 0, NULL, 0);
+	while (done < 0 && errno == EINTR);
+	ck_assert_int_eq(done, submit);
+}
+
+static void free_soon(void *unused)
+{
+	(void)unused;
+	mempool_free(taken[0], &pool);
+}
+
+START_TEST(eventfd_wakes_an_io_uring)
+{
+	struct io_uring_params params = {0};
+	int ring = (int)syscall(SYS_io_uring_setup, 1, &params), fd;
+	const unsigned int *completed;
+	const struct io_uring_cqe *cqes;
+	struct io_uring_sqe *sqe;
+	struct worker giver;
+	char *rings;
+
+	if (ring < 0) {
+		printf("eventfd: io_uring is not tested: io_uring_setup(): %s\n", strerror(errno));
+		return;
+	}
+	rings = mmap(NULL, params.cq_off.cqes + params.cq_entries * sizeof(*cqes), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
+	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+	ck_assert(params.features & IORING_FEAT_SINGLE_MMAP && rings != MAP_FAILED && (void *)sqe != MAP_FAILED);
+	completed = (const unsigned int *)(rings + params.cq_off.tail);
+	cqes = (const struct io_uring_cqe *)(rings + params.cq_off.cqes);
+
+	scripted_pool(&pool, &bk, 1);
+	fd = mempool_eventfd(&pool);
+	scripted_drain(&pool, &bk, taken);
+	ck_assert_ptr_null(mempool_alloc_preallocated(&pool));
+	*sqe = (struct io_uring_sqe){
+		.opcode = IORING_OP_POLL_ADD, .fd = fd, .poll32_events = POLLIN, .user_data = 4711};
+	((unsigned int *)(rings + params.sq_off.array))[0] = 0;
+	__atomic_store_n((unsigned int *)(rings + params.sq_off.tail), 1, __ATOMIC_RELEASE);
+	submit_and_wait(ring, 1, 0);
+	ck_assert_uint_eq(__atomic_load_n(completed, __ATOMIC_ACQUIRE), 0);
+	worker_start(&giver, free_soon, NULL);
+	submit_and_wait(ring, 0, 1);
+	worker_join(&giver);
+	ck_assert_uint_eq(__atomic_load_n(completed, __ATOMIC_ACQUIRE), 1);
+	ck_assert_uint_eq(cqes[0].user_data, 4711);
+	ck_assert(cqes[0].res > 0 && cqes[0].res & POLLIN);
+	taken[0] = mempool_alloc_preallocated(&pool);
+	ck_assert_ptr_nonnull(taken[0]);
+	mempool_free(taken[0], &pool);
+	scripted_exit(&pool, &bk);
+	close(ring);
+}
+END_TEST
+
 TCase *eventfd_tests(void)
 {
 	TCase *tc = new_case("eventfd");
@@ -338,5 +404,6 @@ TCase *eventfd_tests(void)
 	tcase_add_test(tc, eventfd_is_not_shared_with_a_child);
 	tcase_add_test(tc, eventfd_loses_no_wake_up);
 	tcase_add_test(tc, eventfd_wakes_several_loops_that_never_read);
+	tcase_add_test(tc, eventfd_wakes_an_io_uring);
 	return tc;
 }

@@ -318,6 +318,7 @@ static void allocate_each_round(void *arg)
 START_TEST(par_24_no_wake_up_is_lost_on_the_way_to_sleep)
 {
 	int rounds = scale(50000);
+	const int64_t end_ns = now_ns() + 15000 * NS_PER_MS; /* on a loaded machine a round takes a time slice */
 	struct worker w;
 	int i;
 
@@ -328,7 +329,7 @@ START_TEST(par_24_no_wake_up_is_lost_on_the_way_to_sleep)
 	ck_assert_int_eq(mempool_init(&pool, 1, give_one, take_back, NULL), 0);
 	ck_assert_ptr_eq(mempool_alloc_preallocated(&pool), the_one);
 	worker_start(&w, allocate_each_round, &rounds);
-	for (i = 1; i <= rounds && stats_of(&pool).timeouts == 0; i++) {
+	for (i = 1; i <= rounds && stats_of(&pool).timeouts == 0 && now_ns() < end_ns; i++) {
 		unsigned int spins = 0;
 
 		atomic_store(&round_begun, i);
