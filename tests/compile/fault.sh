@@ -109,6 +109,49 @@ test_when_asked()
 	chmod 700 "$scratch/run"
 }
 
+# The page is whole when it is mapped, and cut short before anything is written to
+# it: by a mmap() that stands before libc's.
+test_cut_short()
+{
+	cat >"$scratch/cut.c" <<'END'
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void *mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+	void *memory = (void *)syscall(SYS_mmap, at, bytes, protection, flags, fd, offset);
+
+	if (memory != MAP_FAILED && fd >= 0 && (flags & MAP_SHARED) && ftruncate(fd, 0) != 0)
+		_exit(98);
+	return memory;
+}
+
+void *mmap64(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+	return mmap(at, bytes, protection, flags, fd, offset);
+}
+END
+	"$CC" -shared -fPIC -o "$scratch/cut.so" "$scratch/cut.c"
+	local page
+	start MEMPOOL_CONTROL=1
+	kill -STOP "$victim" # it would meet the same, and have no handler for it
+	for ((try = 0; try < 3000; try++)); do
+		! grep -q '^State:.*T' "/proc/$victim/status" || break
+		read -rt 0.01 <> <(:) || true
+	done
+	LD_PRELOAD=$scratch/cut.so run 1 set "$victim" failslab.times=3
+	says 'mempool: fault: the control page was cut short meanwhile; restart the process'
+	page=$(echo "$scratch/run/$victim"-*)
+	[ -e "$page" ] && [ ! -s "$page" ] || fail "the page was not cut short: $(ls -l "$scratch/run")"
+	run 1 set "$victim" failslab.times=3
+	says "$page" 'restart the process'
+	kill -KILL "$victim"
+	wait "$victim" 2>/dev/null || true
+	rm "$page"
+}
+
 test_list()
 {
 	run 0 list
@@ -141,5 +184,6 @@ test_refusals()
 
 test_running
 test_when_asked
+test_cut_short
 test_list
 test_refusals
