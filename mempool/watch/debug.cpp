@@ -52,10 +52,16 @@ unsigned flag_of(std::string_view name)
 __attribute__((constructor(101))) void read_environment()
 {
 	const char *text = secure_getenv("MEMPOOL_DEBUG");
-	if (text == nullptr)
-		return;
-
 	unsigned flags = 0;
+	if (text != nullptr && parse_debug(text, flags))
+		apply(flags);
+}
+
+} // namespace
+
+bool parse_debug(const char *text, unsigned &flags)
+{
+	unsigned all = 0;
 	std::string_view rest = text;
 	while (!rest.empty()) {
 		const std::string_view name = rest.substr(0, rest.find(','));
@@ -71,14 +77,13 @@ __attribute__((constructor(101))) void read_environment()
 				      static_cast<size_t>(name.data() - text), text)
 				.line("known: poison redzone user track sleep checks panic deadlock deadlock-abort all")
 				.emit();
-			return;
+			return false;
 		}
-		flags |= flag;
+		all |= flag;
 	}
-	apply(flags);
+	flags = all;
+	return true;
 }
-
-} // namespace
 
 void watch_for(unsigned seen_bit)
 {

@@ -41,4 +41,7 @@ inline bool debug_on(unsigned flag)
 /// Sets one of the ..._seen bits, for good.
 void watch_for(unsigned seen_bit);
 
+/// The flags that a setting of MEMPOOL_DEBUG names. False, after a report, when it names an unknown one.
+[[nodiscard]] bool parse_debug(const char *text, unsigned &flags);
+
 } // namespace mp::watch

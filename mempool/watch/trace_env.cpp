@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// trace_env.cpp - MEMPOOL_TRACE, MEMPOOL_TRACE_OPTIONS and MEMPOOL_PROBES, read
-// once when the library is loaded. See mempool-trace.h.
-//
-// No state of its own.
+// trace_env.cpp - see trace_env.hpp and mempool-trace.h.
+#include "mempool/watch/trace_env.hpp"
+
 #include "mempool/watch/debug.hpp"
 #include "mempool/watch/trace_session.hpp"
 
@@ -48,12 +47,31 @@ bool read_option(std::string_view text, mempool_trace_options &to)
 	return true;
 }
 
-/// False, after a report, when something is wrong.
-bool read_settings(const char *text, settings &to)
+__attribute__((constructor(103))) void read_environment()
+{
+	const char *probes = secure_getenv("MEMPOOL_PROBES");
+	if (probes != nullptr && strcmp(probes, "0") != 0 && probes[0] != '\0')
+		watch::watch_for(watch::probing);
+	const char *path = secure_getenv("MEMPOOL_TRACE");
+	if (path == nullptr || path[0] == '\0')
+		return;
+	const char *options = secure_getenv("MEMPOOL_TRACE_OPTIONS");
+	settings how;
+	if (!parse_settings(options != nullptr ? options : "", how))
+		return;
+	if (!arm(path, how))
+		base::report(base::severity::warning)
+			.line("MEMPOOL_TRACE: the path is too long; no trace is recorded")
+			.emit();
+}
+
+} // namespace
+
+bool parse_settings(const char *text, settings &to)
 {
 	mempool_trace_options options = {};
 	options.size = sizeof(options);
-	std::string_view rest = text != nullptr ? text : "";
+	std::string_view rest = text;
 	while (!rest.empty()) {
 		const std::string_view one = rest.substr(0, rest.find(','));
 		rest.remove_prefix(one.size() < rest.size() ? one.size() + 1 : rest.size());
@@ -70,20 +88,4 @@ bool read_settings(const char *text, settings &to)
 	return read_options(&options, to);
 }
 
-__attribute__((constructor(103))) void read_environment()
-{
-	const char *probes = secure_getenv("MEMPOOL_PROBES");
-	if (probes != nullptr && strcmp(probes, "0") != 0 && probes[0] != '\0')
-		watch::watch_for(watch::probing);
-	const char *path = secure_getenv("MEMPOOL_TRACE");
-	settings how;
-	if (path == nullptr || path[0] == '\0' || !read_settings(secure_getenv("MEMPOOL_TRACE_OPTIONS"), how))
-		return;
-	if (!arm(path, how))
-		base::report(base::severity::warning)
-			.line("MEMPOOL_TRACE: the path is too long; no trace is recorded")
-			.emit();
-}
-
-} // namespace
 } // namespace mp::trace
