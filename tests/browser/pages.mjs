@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// pages.mjs - the pages of `mempool fail --html` in a real browser:
+// pages.mjs - the pages of `mempool fail --html` and `mempool trace --to html` in a real browser:
 //
 //   node pages.mjs PLAYWRIGHT CHROMIUM SHOTS PAGE...
 //
 // PAGE is a path without .html, beside which stands what the page is compared
-// with: the .json of the same sweep. Nothing may be fetched, and nothing
-// may be said on the console. Screenshots at three widths go to SHOTS.
+// with: the .json of the same sweep, or the .csv of the same recordings. Nothing
+// may be fetched, and nothing may be said on the console. Screenshots at three widths go to SHOTS.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
@@ -17,6 +17,7 @@ const [playwright, executablePath, shots, ...pages] = process.argv.slice(2);
 const {chromium} = createRequire(import.meta.url)(path.resolve(playwright));
 const widths = [390, 820, 1280];
 const most_cells = 600; // of the bar; more runs share one
+const most_rows = 300; // of the table of events
 const profile = fs.mkdtempSync(path.join(os.tmpdir(), "pages-browser-"));
 const browser = await chromium.launchPersistentContext(profile, {
 	executablePath, viewport: {width: widths[2], height: 900}, timeout: 60000,
@@ -26,7 +27,8 @@ const browser = await chromium.launchPersistentContext(profile, {
 const page = browser.pages()[0] || (await browser.newPage());
 page.setDefaultTimeout(30000);
 const complaints = [];
-page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
+// A canvas that is read again and again is the test's doing, not the page's.
+page.on("console", (m) => ["error", "warning"].includes(m.type()) && !m.text().includes("willReadFrequently") && complaints.push(m.text()));
 page.on("pageerror", (e) => complaints.push(String(e)));
 page.on("request", (r) => /^(file|data):/.test(r.url()) || complaints.push("fetches " + r.url()));
 
@@ -175,6 +177,12 @@ async function shoot(name)
 		await page.screenshot({path: path.join(shots, `${name}-${width}.png`), fullPage: true});
 		const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 		assert.ok(over <= 0, `${name}: ${over} pixels wider than ${width}`);
+		const broken = await page.locator("#rows td:nth-child(4)").evaluateAll((all) => all.filter((cell) => {
+			const words = document.createRange();
+			words.selectNodeContents(cell);
+			return words.getClientRects().length > 1;
+		}).map((cell) => cell.textContent));
+		assert.deepEqual(broken, [], `${name}: words in pieces, ${width} pixels wide`);
 	}
 	await page.setViewportSize({width: widths[2], height: 900});
 }
@@ -190,13 +198,156 @@ async function checkFail(file, name)
 	return `${told.runs} runs, ${told.findings.length} findings`;
 }
 
+/// Lines of comma-separated values as objects; fields may be quoted (RFC 4180).
+function readCsv(text)
+{
+	const lines = [...text.matchAll(/((?:"(?:[^"]|"")*"|[^,\n"]*)(?:,(?:"(?:[^"]|"")*"|[^,\n"]*))*)\n/g)].map((line) =>
+		[...("," + line[1]).matchAll(/,(?:"((?:[^"]|"")*)"|([^,"]*))/g)].map((f) => (f[1] ?? f[2]).replaceAll('""', '"')));
+	return lines.slice(1).map((line) => Object.fromEntries(lines[0].map((name, i) => [name, line[i]])));
+}
+
+/// A duration as it is told, in nanoseconds.
+const duration = (text) => parseFloat(text) * {ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9}[text.split(" ")[1]];
+
+/// The figures that an event has in both; a mask or an address is written in another way here, and a duration rounded.
+function checkDetails(details, row, at)
+{
+	for (const [column, value] of Object.entries(row)) {
+		const name = column.match(/^arg_(.*)$/)?.[1];
+		if (name === "waited" && value !== "")
+			assert.ok(Math.abs(duration(details.match(/waited (\S+ \w+)/)[1]) - value) <= value / 10, `${at}: '${details}' of ${value}`);
+		else if (name && value !== "")
+			assert.ok(details.includes(`${name} ${value.startsWith("0x") ? "" : value}`), `${at}: '${details}' without ${name} ${value}`);
+	}
+}
+
+const traceRows = () => page.locator("#rows tr").evaluateAll((all) => all.map((r) => [...r.cells].map((c) => c.textContent)));
+
+/// The events of the page in time, thread, pool and kind, and the levels: those of the recording.
+async function checkEvents(told, name)
+{
+	const data = JSON.parse(await page.locator("#data").textContent());
+	const threads = [...new Set(told.map((r) => `${r.pid} ${r.tid}`))];
+	assert.equal(data.threads.length, threads.length, `${name}: threads`);
+	assert.equal(await page.locator("#verdict").textContent(), `${told.length} events of ${threads.length} threads; none lost`);
+	assert.equal(data.events.length, told.length, `${name}: events`);
+	const zero = told[0].time_ns - data.events[0][0];
+	const rows = await traceRows();
+	assert.equal(rows.length, Math.min(told.length, most_rows), `${name}: rows`);
+	told.forEach((row, i) => {
+		const [time, thread, pool, kind, details] = data.events[i], at = `${name}, event ${i + 1}`;
+		assert.equal(time + zero, Number(row.time_ns), at);
+		assert.equal(data.threads[thread].label, `${row.thread_name} ${row.tid}`, at);
+		assert.deepEqual([pool, kind], [row.pool, row.event], at);
+		checkDetails(details, row, at);
+		if (i < rows.length)
+			assert.deepEqual(rows[i].slice(1), [`${row.thread_name} ${row.tid}`, row.pool, row.event, details], at);
+	});
+	const levels = {};
+	for (const row of told.filter((r) => r.pool && r.arg_level !== ""))
+		(levels[`${row.pool} of ${row.pid}`] ??= []).push([row.time_ns - zero, Number(row.arg_level)]);
+	const many = new Set(told.map((r) => r.pid)).size > 1;
+	const labels = data.pools.map((p) => (many ? p.label : `${p.label} of ${told[0].pid}`));
+	assert.deepEqual(labels.sort(), Object.keys(levels).sort(), `${name}: pools`);
+	for (const pool of data.pools) {
+		const last = (levels[pool.label] || levels[`${pool.label} of ${told[0].pid}`]).at(-1);
+		assert.deepEqual(pool.levels.at(-1), last, `${name}: the last level of ${pool.label}`);
+	}
+	return data;
+}
+
+/// What is drawn, of each pool and each thread: how many pixels, how many of them in the colour of sleep, and of its name.
+function drawn(data)
+{
+	return page.evaluate(([pools, threads]) => {
+		const canvas = document.getElementById("chart"), ctx = canvas.getContext("2d");
+		const style = getComputedStyle(document.documentElement), probe = document.createElement("i");
+		probe.style.color = style.getPropertyValue("--asleep");
+		document.body.append(probe);
+		const asleep = getComputedStyle(probe).color.match(/\d+/g).slice(0, 3).map(Number);
+		probe.remove();
+		const {width, data} = ctx.getImageData(0, 0, canvas.width, canvas.height);
+		const used = (x, y, w, h) => {
+			let some = 0, sleeps = 0;
+			for (let line = y; line < y + h; line++)
+				for (let i = (line * width + x) * 4; i < (line * width + x + w) * 4; i += 4) {
+					some += data[i + 3] > 0;
+					sleeps += data[i + 3] === 255 && asleep.every((c, k) => data[i + k] === c);
+				}
+			return {some, sleeps};
+		};
+		const lanes = [...Array(pools).fill(level_height), ...Array(threads).fill(row_height)];
+		let y = 0;
+		return lanes.map((height) => {
+			const lane = {...used(name_width + 1, y, canvas.width - name_width - 1, height), edge: used(name_width - 5, y, 4, height).some,
+				name: used(0, y, name_width - 5, height).some};
+			y += height;
+			return lane;
+		});
+	}, [data.pools.length, data.threads.length]);
+}
+
+/// Something is drawn for each, right of the names, which do not reach into it; and a sleep, looked at closely, in its colour.
+async function checkChart(data, name)
+{
+	const seen = await drawn(data);
+	seen.forEach((lane, i) => assert.ok(lane.some > 0 && lane.name > 0 && lane.edge === 0, `${name}, lane ${i + 1}: ${JSON.stringify(lane)}`));
+	for (const [i, thread] of data.threads.entries()) {
+		const sleep = thread.spans.find((s) => s.kind === "sleep");
+		if (!sleep)
+			continue;
+		await page.evaluate((s) => look(s.begin - (s.end - s.begin), s.end + (s.end - s.begin)), sleep);
+		assert.ok((await drawn(data))[data.pools.length + i].sleeps > 100, `${name}: no sleep of ${thread.label} is drawn`);
+	}
+	await page.keyboard.press("0");
+}
+
+/// Buttons and keys: the events in the table are those between the ends that are told.
+async function checkZoom(data, name)
+{
+	const ends = () => page.evaluate(() => [from, to]);
+	const check = async (at) => {
+		const [from, to] = await ends();
+		const inside = data.events.filter((e) => e[0] >= from && e[0] <= to).length;
+		assert.equal(await page.locator("#shown").textContent(),
+			inside > most_rows ? `The first ${most_rows} of ${inside} events` : `${inside} events`, `${name}: ${at}`);
+		assert.equal((await traceRows()).length, Math.min(inside, most_rows), `${name}: ${at}`);
+		return to - from;
+	};
+	const whole = await check("all");
+	assert.ok(whole >= data.events.at(-1)[0], `${name}: not all is shown`);
+	await page.locator("#in").click();
+	assert.equal(await check("in"), whole / 2);
+	await page.keyboard.press("+");
+	assert.equal(await check("+"), whole / 4);
+	const [middle] = await ends();
+	await page.keyboard.press("ArrowLeft");
+	await check("ArrowLeft");
+	assert.ok((await ends())[0] < middle, `${name}: ArrowLeft`);
+	await page.locator("#right").click();
+	assert.deepEqual((await ends())[0], middle, `${name}: Later`);
+	await page.keyboard.press("-");
+	assert.equal(await check("-"), whole / 2);
+	await page.keyboard.press("0");
+	assert.equal(await check("0"), whole);
+}
+
+async function checkTrace(file, name)
+{
+	const told = readCsv(fs.readFileSync(file + ".csv", "utf8"));
+	const data = await checkEvents(told, name);
+	await checkChart(data, name);
+	await checkZoom(data, name);
+	return `${told.length} events of ${data.threads.length} threads`;
+}
+
 let failed = 0;
 try {
 	for (const file of pages) {
 		const name = path.basename(file);
 		await page.goto("file://" + path.resolve(file + ".html"));
 		await checkNames(name);
-		const seen = await checkFail(file, name);
+		const seen = await (fs.existsSync(file + ".json") ? checkFail : checkTrace)(file, name);
 		await shoot(name);
 		assert.deepEqual(complaints, [], name);
 		console.log(`${name}: ${seen}`);

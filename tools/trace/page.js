@@ -19,12 +19,22 @@ function text(ctx, what, x, y, name)
 	ctx.fillText(what, x, y);
 }
 
+// A name, left of the picture. Where it finds no room it is cut before its last word, which is a thread's number.
+function named(ctx, what, y)
+{
+	const last = Math.max(what.lastIndexOf(" "), 0) || what.length;
+	let shown = what;
+	for (let kept = last - 1; kept > 0 && ctx.measureText(shown).width > name_width - 8; kept--)
+		shown = what.slice(0, kept) + "\u2026" + what.slice(last);
+	text(ctx, shown, 0, y, "ink");
+}
+
 // A reserve's level as steps, from 0 to the highest.
 function drawLevel(ctx, pool, y, x)
 {
 	const base = y + level_height - 14, high = base - y - 8;
-	const most = Math.max(1, ...pool.levels.map((l) => l[1]));
-	text(ctx, pool.label, 0, y + 14, "ink");
+	const most = pool.levels.reduce((so_far, l) => Math.max(so_far, l[1]), 1);
+	named(ctx, pool.label, y + 14);
 	text(ctx, `reserve, 0 to ${most}`, 0, y + 30, "soft");
 	ctx.beginPath();
 	let last = null;
@@ -90,7 +100,7 @@ function draw()
 	};
 	data.pools.forEach((p, i) => drawLevel(ctx, p, i * level_height, (t) => Math.min(Math.max(x(t), name_width), width)));
 	data.threads.forEach((t, i) => {
-		text(ctx, t.label, 0, top + i * row_height + 17, "ink");
+		named(ctx, t.label, top + i * row_height + 17);
 		clipped(() => drawSpans(ctx, t, top + i * row_height, x));
 	});
 	clipped(() => drawArrows(ctx, top, x));
