@@ -334,7 +334,8 @@ async function checkZoom(data, name)
 
 async function checkTrace(file, name)
 {
-	const told = readCsv(fs.readFileSync(file + ".csv", "utf8"));
+	// There one recording comes after the other.
+	const told = readCsv(fs.readFileSync(file + ".csv", "utf8")).sort((a, b) => a.time_ns - b.time_ns);
 	const data = await checkEvents(told, name);
 	await checkChart(data, name);
 	await checkZoom(data, name);
