@@ -214,7 +214,7 @@ int element_arena::lock_error() const
 {
 	const unsigned count = segment_count_.load(std::memory_order_acquire);
 	for (unsigned k = 0; k < count; k++) {
-		if (segments_[k].range.lost)
+		if (segments_[k].range.is_lost())
 			return EFAULT;
 		if (segments_[k].range.lock_error != 0)
 			return segments_[k].range.lock_error;

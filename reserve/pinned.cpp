@@ -57,7 +57,7 @@ void pinned_free(void *block, size_t bytes)
 int pinned_lock_error(const void *block)
 {
 	const resident_range &range = range_of(block);
-	return range.lost ? EFAULT : range.lock_error;
+	return range.is_lost() ? EFAULT : range.lock_error;
 }
 
 void look_at_pinned(const void *block, const base::page_look &at, base::page_counts &to)

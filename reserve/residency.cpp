@@ -179,7 +179,7 @@ void residency_thaw()
 	// Whatever the fork made a copy of becomes our own again now, and not at a write in an emergency.
 	each_range([](resident_range &r) {
 		if (r.at_fork == base::at_fork::copy)
-			r.lost = !base::populate(r.start, r.bytes);
+			r.set_lost(!base::populate(r.start, r.bytes));
 	});
 	ranges_lock.unlock();
 }
@@ -188,7 +188,7 @@ void residency_thaw_in_child()
 {
 	each_range([](resident_range &r) {
 		if (r.at_fork == base::at_fork::copy) {
-			r.lost = !hold(r);
+			r.set_lost(!hold(r));
 			return;
 		}
 		// Left out: nothing is there. Wiped: its owner makes it resident when it is needed.

@@ -17,6 +17,7 @@
 #include "reserve/base/mapping.hpp"
 #include "reserve/base/page_look.hpp"
 
+#include <atomic>
 #include <cstddef>
 
 namespace mp::reserve {
@@ -26,11 +27,15 @@ struct resident_range {
 	size_t bytes = 0;
 	base::at_fork at_fork = base::at_fork::copy;
 	int lock_error = 0; // why it is not locked; 0: it is
-	bool lost = false;  // after a fork its pages could not be made to exist again
+	bool lost = false;  // after a fork its pages could not be made to exist again; see is_lost()
 	resident_range *next = nullptr;
 	resident_range *previous = nullptr;
 
 	bool locked() const { return start != nullptr && lock_error == 0; }
+
+	// Another thread's certificate may look while a fork ends in this one.
+	bool is_lost() const { return std::atomic_ref(const_cast<bool &>(lost)).load(std::memory_order_relaxed); }
+	void set_lost(bool now) { std::atomic_ref(lost).store(now, std::memory_order_relaxed); }
 };
 
 /// Makes a range's pages exist, and locks them if that is allowed. False, with
