@@ -16,37 +16,46 @@
 namespace size {
 namespace {
 
-/// "5s", "10ms", "2.5us", "100ns"; nothing when it is none.
-std::optional<uint64_t> parse_time(const std::string &text)
+struct quantity {
+	double value;
+	std::string unit;
+};
+
+/// A number, and what stands behind it; nothing when there is no number.
+std::optional<quantity> parse_quantity(const std::string &text)
 {
 	size_t used = 0;
-	double value = 0;
 	try {
-		value = std::stod(text, &used);
+		const double value = std::stod(text, &used);
+		return quantity{value, text.substr(used)};
 	} catch (const std::exception &) {
 		return std::nullopt;
 	}
-	const std::string unit = text.substr(used);
-	const double scale = unit == "ns" ? 1 : unit == "us" ? 1e3 : unit == "ms" ? 1e6 : unit == "s" ? 1e9 : 0;
-	if (scale == 0 || !std::isfinite(value) || value < 0 || value * scale > 1e18)
+}
+
+/// In ns: "5s", "10ms", "2.5us", "100ns"; nothing when it is none.
+std::optional<uint64_t> parse_time(const std::string &text)
+{
+	const auto q = parse_quantity(text);
+	if (!q)
 		return std::nullopt;
-	return static_cast<uint64_t>(value * scale);
+	const double scale = q->unit == "ns"   ? 1
+			     : q->unit == "us" ? 1e3
+			     : q->unit == "ms" ? 1e6
+			     : q->unit == "s"  ? 1e9
+					       : 0;
+	if (scale == 0 || !std::isfinite(q->value) || q->value < 0 || q->value * scale > 1e18)
+		return std::nullopt;
+	return static_cast<uint64_t>(q->value * scale);
 }
 
 /// "2", "2x", "0.5x".
 std::optional<double> parse_rate(const std::string &text)
 {
-	size_t used = 0;
-	double value = 0;
-	try {
-		value = std::stod(text, &used);
-	} catch (const std::exception &) {
+	const auto q = parse_quantity(text);
+	if (!q || (!q->unit.empty() && q->unit != "x") || !(q->value >= 0.001 && q->value <= 1000))
 		return std::nullopt;
-	}
-	const std::string rest = text.substr(used);
-	if ((!rest.empty() && rest != "x") || !(value >= 0.001 && value <= 1000))
-		return std::nullopt;
-	return value;
+	return q->value;
 }
 
 bool is_number(const std::string &text)

@@ -2,6 +2,7 @@
 //
 // size_svg.cpp - for each pool, how much of the reserve was needed over time, the
 // min_nr that would have been enough, and the moment that decides it.
+#include "tools/pages.hpp"
 #include "tools/size_answer.hpp"
 
 #include <algorithm>
@@ -11,24 +12,6 @@ namespace size {
 namespace {
 
 constexpr double width = 800, height = 220, left = 60, right = 48, top = 36, bottom = 32;
-
-std::string escaped(const std::string &text)
-{
-	std::string out;
-	for (const char c : text) {
-		switch (c) {
-		case '<':
-			out += "&lt;";
-			break;
-		case '&':
-			out += "&amp;";
-			break;
-		default:
-			out += c;
-		}
-	}
-	return out;
-}
 
 /// What lacks in the reserve, from step to step, with a min_nr that is enough.
 std::vector<std::pair<uint64_t, int64_t>> needed_over_time(const answer &a)
@@ -64,7 +47,7 @@ void draw(const answer &a, double y0, tools::output &to)
 		return y0 + height - bottom - (height - top - bottom) * static_cast<double>(n) / most;
 	};
 	say(to, "<text x=\"%g\" y=\"%g\" class=\"title\">%s: needed of the reserve</text>\n", left, y0 + 20,
-	    escaped(a.used.pool).substr(0, 120).c_str());
+	    pages::escaped(a.used.pool).substr(0, 120).c_str());
 	to.write("<path class=\"needed\" d=\"");
 	say(to, "M%.1f %.1f", x(start_ns), y(0));
 	for (const auto &[at_ns, lacking] : points) // up or down where it changed

@@ -9,26 +9,12 @@
 // may be fetched, and nothing may be said on the console. Screenshots go to SHOTS.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
-import {createRequire} from "node:module";
+import {openBrowser, widths} from "./browser.mjs";
 
 const [playwright, executablePath, folder, recorded, shots] = process.argv.slice(2);
-const {chromium} = createRequire(import.meta.url)(path.resolve(playwright));
 const lessons = JSON.parse(fs.readFileSync(recorded, "utf8")).lessons;
-const widths = [390, 820, 1280];
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), "lab-browser-"));
-const browser = await chromium.launchPersistentContext(profile, {
-	executablePath, viewport: {width: widths[2], height: 900}, timeout: 60000,
-	args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync"],
-});
-const page = browser.pages()[0] || (await browser.newPage());
-page.setDefaultTimeout(30000);
-const complaints = [];
-page.on("console", (m) => ["error", "warning"].includes(m.type()) && complaints.push(m.text()));
-page.on("pageerror", (e) => complaints.push(String(e)));
-page.on("request", (r) => /^(file|data):/.test(r.url()) || complaints.push("fetches " + r.url()));
+const {page, complaints, close} = await openBrowser(playwright, executablePath);
 
 /// What the page shows now.
 const shown = () => page.evaluate(() => ({
@@ -174,7 +160,6 @@ try {
 	console.error(e);
 	failed = 1;
 } finally {
-	await browser.close();
-	fs.rmSync(profile, {recursive: true, force: true});
+	await close();
 }
 process.exit(failed);

@@ -9,28 +9,14 @@
 // may be fetched, and nothing may be said on the console. Screenshots at three widths go to SHOTS.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
-import {createRequire} from "node:module";
+import {openBrowser, widths} from "./browser.mjs";
 
 const [playwright, executablePath, shots, ...pages] = process.argv.slice(2);
-const {chromium} = createRequire(import.meta.url)(path.resolve(playwright));
-const widths = [390, 820, 1280];
 const most_cells = 600; // of the bar; more runs share one
 const most_rows = 300; // of the table of events
-const profile = fs.mkdtempSync(path.join(os.tmpdir(), "pages-browser-"));
-const browser = await chromium.launchPersistentContext(profile, {
-	executablePath, viewport: {width: widths[2], height: 900}, timeout: 60000,
-	args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync"],
-});
-const page = browser.pages()[0] || (await browser.newPage());
-page.setDefaultTimeout(30000);
-const complaints = [];
 // A canvas that is read again and again is the test's doing, not the page's.
-page.on("console", (m) => ["error", "warning"].includes(m.type()) && !m.text().includes("willReadFrequently") && complaints.push(m.text()));
-page.on("pageerror", (e) => complaints.push(String(e)));
-page.on("request", (r) => /^(file|data):/.test(r.url()) || complaints.push("fetches " + r.url()));
+const {page, complaints, close} = await openBrowser(playwright, executablePath, (text) => text.includes("willReadFrequently"));
 
 const base = (file) => file.slice(file.lastIndexOf("/") + 1);
 
@@ -357,7 +343,6 @@ try {
 	console.error(e);
 	failed = 1;
 } finally {
-	await browser.close();
-	fs.rmSync(profile, {recursive: true, force: true});
+	await close();
 }
 process.exit(failed);

@@ -185,7 +185,10 @@ void of_a_stack_the_kth_fails(void **)
 		assert_true(run_preloaded(calls({"threads"}), page.path()).exited(0));
 		assert_int_equal(page.process(1).candidates, 4);
 		assert_int_equal(page->answers.stacks.counted, 1);
-		hash = hash_of(page, 1);
+		// Whichever of the four threads was the first to note it.
+		for (uint64_t n = 1; n <= 4 && hash == 0; n++)
+			hash = hash_of(page, n);
+		assert_true(hash != 0);
 	}
 	preload_page page;
 	page->orders.trigger = trigger_kind::stack;
