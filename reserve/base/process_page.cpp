@@ -43,14 +43,17 @@ page_header *make_file(int directory, const char *unfinished, const page_header 
 		fails(error, errno, "%s", strerrordesc_np(errno));
 		return nullptr;
 	}
+	// The header before all else: whoever finds the file of a process that was
+	// killed meanwhile must see whose it is, or it stays for ever.
+	errno = ENOSPC; // for a write that is cut short
+	int result = pwrite(fd, &as, sizeof(as), 0) == static_cast<ssize_t>(sizeof(as)) ? 0 : errno;
 	// Blocks for all of it: otherwise a write to memory might find the file system full.
-	int result = posix_fallocate(fd, 0, static_cast<off_t>(as.bytes));
+	if (result == 0)
+		result = posix_fallocate(fd, 0, static_cast<off_t>(as.bytes));
 	void *memory = result == 0 ? map_shared(fd, as.bytes) : nullptr;
 	if (memory == nullptr) {
 		result = result == 0 ? errno : result;
-	} else if (populate(memory, as.bytes)) {
-		memcpy(memory, &as, sizeof(as));
-	} else {
+	} else if (!populate(memory, as.bytes)) {
 		result = errno;
 	}
 	close(fd);

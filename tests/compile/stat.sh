@@ -165,6 +165,8 @@ test_killed()
 			fail "does not say why: $(cat "$scratch/err")"
 		[ ! -s "$scratch/out" ] || ! command -v jq >/dev/null || jq -e . <"$scratch/out" >"$scratch/json" ||
 			fail "no JSON: $(cat "$scratch/out")"
+		# While the kernel still takes it apart it is neither there nor gone.
+		while kill -0 "$daemon" 2>/dev/null; do read -rt 0.001 <> <(:) || true; done
 		"$mempool" stat >"$scratch/out" 2>"$scratch/err" && fail "a killed process is shown: $(cat "$scratch/out")"
 		[ -z "$(ls -A "$scratch/run")" ] || fail "the page is left: $(ls -A "$scratch/run")"
 	done
