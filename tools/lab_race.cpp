@@ -19,9 +19,16 @@ constexpr int sleeper_done = 4;
 
 using moves = std::vector<race_move>;
 
-void add(moves &to, bool by_giver, const char *text, const race_state &after)
+/// A move to this and that variable; without one, value is not looked at.
+struct deed {
+	race_step what;
+	const char *variable = "";
+	int value = 0;
+};
+
+void add(moves &to, bool by_giver, const deed &did, const char *text, const race_state &after)
 {
-	to.push_back({by_giver, text, after});
+	to.push_back({by_giver, did.what, did.variable, did.value, text, after});
 }
 
 void giver_moves(const race_state &s, bool barrier, moves &to)
@@ -30,27 +37,32 @@ void giver_moves(const race_state &s, bool barrier, moves &to)
 	if (s.giver_level >= 0) {
 		n.level = s.giver_level;
 		n.giver_level = -1;
-		add(to, true, "the giver's element reaches the memory: level is 1", n);
+		add(to, true, {race_step::writes, "level", n.level},
+		    "the giver's element reaches the memory: level is 1", n);
 		n = s;
 	}
 	switch (s.giver) {
 	case 0:
 		n.giver_level = 1;
 		n.giver = 1;
-		return add(to, true, "the giver puts its element into the reserve: that is in its store buffer", n);
+		return add(to, true, {race_step::stores, "level", 1},
+			   "the giver puts its element into the reserve: that is in its store buffer", n);
 	case 1:
 		n.giver = 2;
 		if (!barrier)
-			return add(to, true, "the giver goes on, as there is no barrier", n);
+			return add(to, true, {race_step::goes_on}, "the giver goes on, as there is no barrier", n);
 		if (s.giver_level < 0)
-			add(to, true, "the giver passes its barrier: what it wrote is in the memory", n);
+			add(to, true, {race_step::barrier},
+			    "the giver passes its barrier: what it wrote is in the memory", n);
 		return;
 	case 2:
 		n.giver = giver_done;
 		if (s.waiting == 0)
-			return add(to, true, "the giver looks who waits, and sees nobody", n);
+			return add(to, true, {race_step::reads, "waiting", 0},
+				   "the giver looks who waits, and sees nobody", n);
 		n.woken = 1;
-		return add(to, true, "the giver sees that somebody waits, and wakes it", n);
+		return add(to, true, {race_step::reads, "waiting", s.waiting},
+			   "the giver sees that somebody waits, and wakes it", n);
 	default:
 		return;
 	}
@@ -62,31 +74,34 @@ void sleeper_moves(const race_state &s, bool barrier, moves &to)
 	if (s.sleeper_waiting >= 0) {
 		n.waiting = s.sleeper_waiting;
 		n.sleeper_waiting = -1;
-		add(to, false, "the sleeper's entry reaches the memory: one is waiting", n);
+		add(to, false, {race_step::writes, "waiting", n.waiting},
+		    "the sleeper's entry reaches the memory: one is waiting", n);
 		n = s;
 	}
 	switch (s.sleeper) {
 	case 0:
 		n.sleeper_waiting = 1;
 		n.sleeper = 1;
-		return add(to, false, "the sleeper enters itself as waiting: that is in its store buffer", n);
+		return add(to, false, {race_step::stores, "waiting", 1},
+			   "the sleeper enters itself as waiting: that is in its store buffer", n);
 	case 1:
 		n.sleeper = 2;
 		if (!barrier)
-			return add(to, false, "the sleeper goes on, as there is no barrier", n);
+			return add(to, false, {race_step::goes_on}, "the sleeper goes on, as there is no barrier", n);
 		if (s.sleeper_waiting < 0)
-			add(to, false, "the sleeper passes its barrier: what it wrote is in the memory", n);
+			add(to, false, {race_step::barrier},
+			    "the sleeper passes its barrier: what it wrote is in the memory", n);
 		return;
 	case 2:
 		n.sleeper = s.level > 0 ? sleeper_done : sleeper_asleep;
-		return add(to, false,
+		return add(to, false, {race_step::reads, "level", s.level},
 			   s.level > 0 ? "the sleeper looks once more, and finds the element"
 				       : "the sleeper looks once more, sees an empty reserve, and sleeps",
 			   n);
 	case sleeper_asleep:
 		n.sleeper = sleeper_done;
 		if (s.woken != 0)
-			add(to, false, "the sleeper is woken, and takes the element", n);
+			add(to, false, {race_step::is_woken}, "the sleeper is woken, and takes the element", n);
 		return;
 	default:
 		return;
@@ -109,6 +124,25 @@ moves way_to(const race_state &end, const std::map<race_state, origin> &known)
 }
 
 } // namespace
+
+const char *name_of(race_step what)
+{
+	switch (what) {
+	case race_step::stores:
+		return "stores";
+	case race_step::goes_on:
+		return "goes on";
+	case race_step::barrier:
+		return "barrier";
+	case race_step::writes:
+		return "writes";
+	case race_step::reads:
+		return "reads";
+	case race_step::is_woken:
+		return "is woken";
+	}
+	return "?";
+}
 
 bool sleeps(const race_state &state)
 {

@@ -28,9 +28,24 @@ struct race_state {
 	auto operator<=>(const race_state &) const = default;
 };
 
+/// What a move was in the machine. tests/compile/lab_model.sh plays the writes and
+/// the reads of a run in the Spin model, which has no store buffers.
+enum class race_step {
+	stores,   // a value into its store buffer
+	goes_on,  // from its store to its load, without a barrier
+	barrier,  // or by passing one
+	writes,   // what was in the store buffer reaches the memory
+	reads,    // from the memory
+	is_woken, // and takes the element
+};
+const char *name_of(race_step what);
+
 /// Something that happened: who did it, and what, and how things were then.
 struct race_move {
 	bool by_giver = false;
+	race_step what = race_step::goes_on;
+	const char *variable = ""; // that is stored, written or read, as the Spin model has it
+	int value = 0;             // its value
 	std::string text;
 	race_state after;
 };

@@ -14,10 +14,18 @@
  * Spin knows no weak memory. -DNO_BARRIER lets each load that a fence stands
  * before happen earlier than the store that stands before the fence. Then a
  * wake-up must get lost.
+ *
+ * The lab's lesson "missing-barrier" shows such a run, and tests/compile/lab_model.sh
+ * has it played here: LESSON(n, who, what, value) says whether access n of the lesson
+ * to `level` or `waiting` is this one, of LESSON_STEPS. Before its turn no access is
+ * made. A run of all of them, after which nobody can do anything more and a wake-up
+ * is lost, fails the assertion.
  */
 
+#ifndef THREADS
 #define THREADS 3
 #define ELEMENTS 2
+#endif
 #ifndef ROUNDS
 #define ROUNDS 1
 #endif
@@ -28,6 +36,20 @@ bool queued[THREADS]; /* the list; who is oldest does not matter here */
 bool woken[THREADS];  /* waiter::state_ */
 bool locked = false;
 bool pending = false;
+
+#ifdef LESSON
+#define WRITES_LEVEL 0
+#define WRITES_WAITING 1
+#define READS_LEVEL 2
+#define READS_WAITING 3
+byte steps = 0;
+/* More than the lesson has may happen after it; then its end was not the end. */
+#define turn_of(what, value) (steps >= LESSON_STEPS || LESSON(steps, _pid, what, value))
+#define count_step steps++
+#else
+#define turn_of(what, value) true
+#define count_step skip
+#endif
 
 /* Taking a lock and what is done under it first are one step: in between nobody
  * else could do more than fail to take it, which he may before as well. */
@@ -99,28 +121,52 @@ inline wake()
 #endif
 }
 
+inline look_for_waiters()
+{
+	atomic { turn_of(READS_WAITING, waiting) -> count_step; seen = waiting }
+}
+
+inline look_for_elements()
+{
+	atomic { turn_of(READS_LEVEL, level) -> count_step; seen = level }
+}
+
+inline put(n)
+{
+	atomic { turn_of(WRITES_LEVEL, level + n) -> count_step; level = level + n }
+}
+
 inline wake_served()
 {
-	if :: waiting > 0 -> wake() :: else -> skip fi
+	if
+	:: atomic { waiting > 0 && turn_of(READS_WAITING, waiting) -> count_step }; wake()
+	:: atomic { waiting == 0 && turn_of(READS_WAITING, 0) -> count_step }
+	fi
 }
 
 inline give(n)
 {
 #ifdef NO_BARRIER
 	if
-	:: seen = waiting; level = level + n; if :: seen > 0 -> wake() :: else -> skip fi
-	:: level = level + n; wake_served()
+	:: look_for_waiters(); put(n); if :: seen > 0 -> wake() :: else -> skip fi
+	:: put(n); wake_served()
 	fi;
 	seen = 0
 #else
-	level = level + n;
+	put(n);
 	wake_served()
 #endif
 }
 
 inline enqueue()
 {
-	atomic { !locked -> locked = true; woken[me] = false; queued[me] = true; waiting++ };
+	atomic {
+		!locked && turn_of(WRITES_WAITING, waiting + 1) -> count_step;
+		locked = true;
+		woken[me] = false;
+		queued[me] = true;
+		waiting++
+	};
 	unlock()
 }
 
@@ -135,12 +181,12 @@ inline sleep()
 {
 #ifdef NO_BARRIER
 	if
-	:: seen = level; enqueue()
-	:: enqueue(); seen = level
+	:: look_for_elements(); enqueue()
+	:: enqueue(); look_for_elements()
 	fi;
 #else
 	enqueue();
-	seen = level;
+	look_for_elements();
 #endif
 	if
 	:: seen > 0 -> cancel()
@@ -182,12 +228,19 @@ proctype giver()
 
 init
 {
+	byte n = 0;
+
 	atomic {
-		run taker(0);
-		run taker(1);
-		run taker(2);
+		do
+		:: n < THREADS -> run taker(n); n++
+		:: else -> break
+		od;
 		run giver()
 	};
+#ifdef LESSON
+	timeout -> assert(!(steps == LESSON_STEPS && level > 0 && waiting > 0))
+#else
 	_nr_pr == 1;
 	assert(level == ELEMENTS && waiting == 0 && !locked)
+#endif
 }
