@@ -7,6 +7,7 @@
 #include "tools/fail_outcome.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace fail {
@@ -22,17 +23,26 @@ class journal {
 
 	/// What came of that run earlier; null when it was not done.
 	const outcome *find(const plan &planned) const;
+	/// Likewise, by this shard or by another whose file is in the same folder.
+	const outcome *find_anywhere(const plan &planned);
 	/// Throws failure when it cannot be written.
 	void add(const outcome &o);
 	size_t size() const { return done_.size(); }
 
       private:
 	void read(const std::string &wanted_head);
+	bool take_line(const std::string &line);
+	void read_others();
 	void write_line(const std::string &line) const;
 
-	std::string file_; // "": there is none
+	const options &wanted_;
+	std::string file_;   // "": there is none
+	std::string folder_; // where all shards have their files; "": this one has its own
 	int fd_ = -1;
 	std::map<std::string, outcome> done_;
+	std::map<uint64_t, call_stack> calls_; // of sites: a file has them once
+	std::set<uint64_t> written_;           // that ours has
+	std::map<unsigned, size_t> others_;    // how far the files of other shards were read
 };
 
 } // namespace fail

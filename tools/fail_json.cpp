@@ -114,6 +114,7 @@ std::string as_json(const account &a)
 	j["runs"] = a.found.runs();
 	j["resumed"] = a.done.resumed;
 	j["left"] = a.done.left;
+	j["foreign"] = a.done.foreign;
 	j["interrupted"] = a.done.interrupted;
 	j["took_ns"] = a.done.took_ns;
 	j["verdicts"] = json::object();

@@ -132,10 +132,13 @@ json to_json(const outcome &o)
 		j["failed"].push_back(to_json(i));
 	j["failures"] = o.failures;
 	j["took_ns"] = o.took_ns;
-	// Whose turn it may be next; what they are is seen again.
+	// Whose turn it may be next. One without calls has them elsewhere.
 	j["sites"] = json::array();
-	for (const site &s : o.sites)
+	for (const site &s : o.sites) {
 		j["sites"].push_back({hexadecimal(s.digest), s.process, s.n});
+		if (!s.calls.empty())
+			j["sites"].back().push_back(to_json(s.calls));
+	}
 	return j;
 }
 
@@ -154,6 +157,8 @@ outcome outcome_from(const json &j)
 		s.digest = digest_from(one.at(0));
 		s.process = one.at(1).get<unsigned>();
 		s.n = one.at(2).get<uint64_t>();
+		if (one.size() > 3)
+			s.calls = stack_from(one.at(3));
 		o.sites.push_back(std::move(s));
 	}
 	return o;

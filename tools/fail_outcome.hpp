@@ -20,6 +20,8 @@ struct outcome {
 	uint64_t took_ns = 0;
 	std::vector<site> sites; // that it went through
 	verdict what() const { return judged.empty() ? verdict::unreached : judged.front().what; }
+	/// The program dealt with the failure. What it does after a crash is of no interest.
+	bool goes_on() const { return what() <= verdict::leak && what() != verdict::unreached; }
 	bool is_finding() const { return what() >= first_finding; }
 };
 

@@ -3,20 +3,13 @@
 // fail_planner.cpp - see fail_planner.hpp.
 #include "tools/fail_planner.hpp"
 
-#include <algorithm>
-#include <utility>
+#include <set>
 
 namespace fail {
 namespace {
 
 // After a failure, as many of the allocations that follow are tried as its second, besides those of new stacks.
 constexpr uint64_t seconds_each = 8;
-
-/// The program dealt with the failure. What it does after a crash is of no interest.
-bool goes_on(verdict v)
-{
-	return v <= verdict::leak && v != verdict::unreached;
-}
 
 } // namespace
 
@@ -70,38 +63,26 @@ plan planner::first_by_stack(uint64_t stack) const
 	return p;
 }
 
-/// Each once. A shard has its part of them, and all that they lead to.
+/// Each once. Whose each is its hash says; what is only seen after a failure, see fail_discovery.hpp.
 void planner::plan_stacks(const std::vector<site> &sites)
 {
+	std::set<uint64_t> seen;
 	for (const site &s : sites) {
 		const bool mine = s.digest % wanted_.shards == wanted_.shard - 1;
 		const bool counts = wanted_.filters.process == 0 || s.process == wanted_.filters.process;
-		if (s.digest == 0 || !stacks_.insert(s.digest).second || !mine || !counts)
+		if (s.digest == 0 || !counts || !seen.insert(s.digest).second)
 			continue;
-		waiting_.push_back(first_by_stack(s.digest));
+		const auto add = [&](uint64_t occurrence) {
+			plan p = first_by_stack(s.digest);
+			p.occurrence = occurrence;
+			discovered_.add(p, s.calls, mine);
+			if (mine)
+				waiting_.push_back(p);
+		};
+		add(1);
 		// The first time there is often no block yet that could be lost.
-		if (s.count > 1 && s.function.compare(0, 7, "realloc") == 0) {
-			waiting_.push_back(first_by_stack(s.digest));
-			waiting_.back().occurrence = 2;
-		}
-	}
-}
-
-/// What only allocates once something has failed is made to fail as the second.
-void planner::plan_discovered(const outcome &o)
-{
-	const bool first_only = o.planned.then == plan::more::nothing && o.planned.kind == plan::first::stack;
-	if (o.failed.empty() || !first_only || !goes_on(o.what()))
-		return;
-	const injection &first = o.failed.front();
-	for (const site &s : o.sites) {
-		if (s.digest == 0 || !stacks_.insert(s.digest).second)
-			continue;
-		if (s.process == first.process && s.n > first.n)
-			urgent_.push_back(with_second(o, s.n));
-		else
-			urgent_.push_back(
-				first_by_stack(s.digest)); // another process, or it was no matter of the failure
+		if (s.count > 1 && s.function.compare(0, 7, "realloc") == 0)
+			add(2);
 	}
 }
 
@@ -129,8 +110,9 @@ void planner::plan_random()
 void planner::plan_seconds(const outcome &o)
 {
 	const injection &first = o.failed.front();
+	std::set<uint64_t> tried;
 	const auto add = [&](uint64_t second, std::deque<plan> &to) {
-		if (second > first.n && pairs_.emplace(first.stack, second).second)
+		if (second > first.n && tried.insert(second).second)
 			to.push_back(with_second(o, second));
 	};
 	for (const site &s : o.sites)
@@ -142,9 +124,12 @@ void planner::plan_seconds(const outcome &o)
 
 void planner::learn(const outcome &o)
 {
-	if (wanted_.mode == sweep_mode::stacks)
-		plan_discovered(o);
-	if (wanted_.mode == sweep_mode::pairs && o.planned.then == plan::more::nothing && goes_on(o.what()) &&
+	if (wanted_.mode == sweep_mode::stacks) {
+		discovered_.learn(o);
+		for (plan p; discovered_.next_found(p);)
+			urgent_.push_back(p);
+	}
+	if (wanted_.mode == sweep_mode::pairs && o.planned.then == plan::more::nothing && o.goes_on() &&
 	    !o.failed.empty())
 		plan_seconds(o);
 }
@@ -152,8 +137,12 @@ void planner::learn(const outcome &o)
 bool planner::next(plan &into)
 {
 	std::deque<plan> &from = urgent_.empty() ? waiting_ : urgent_;
-	if (from.empty())
-		return false;
+	if (from.empty()) {
+		// Last, as others may have been there by then (--resume DIR).
+		const bool more = discovered_.next_foreign(into);
+		given_ += more ? 1 : 0;
+		return more;
+	}
 	into = from.front();
 	from.pop_front();
 	given_++;

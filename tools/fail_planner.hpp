@@ -4,10 +4,9 @@
 // runs show can add to them.
 #pragma once
 
-#include "tools/fail_outcome.hpp"
+#include "tools/fail_discovery.hpp"
 
 #include <deque>
-#include <set>
 
 namespace fail {
 
@@ -21,12 +20,13 @@ class planner {
 	/// What came of one may lead to others.
 	void learn(const outcome &o);
 	/// As many as are known of so far, those that were given out too.
-	uint64_t total() const { return given_ + urgent_.size() + waiting_.size(); }
+	uint64_t total() const { return given_ + urgent_.size() + waiting_.size() + discovered_.undecided(); }
+	/// Whether a run is another shard's, and done only to see where it leads.
+	bool is_foreign(const plan &p) const { return discovered_.is_foreign(p); }
 
       private:
 	void plan_every(const observation &seen);
 	void plan_stacks(const std::vector<site> &sites);
-	void plan_discovered(const outcome &o);
 	void plan_random();
 	void plan_seconds(const outcome &o);
 	plan first_by_nth(unsigned process, uint64_t n) const;
@@ -37,8 +37,7 @@ class planner {
 	const reference &known_;
 	std::deque<plan> urgent_; // what was found on the way of a failure goes first
 	std::deque<plan> waiting_;
-	std::set<uint64_t> stacks_; // that have had their turn
-	std::set<std::pair<uint64_t, uint64_t>> pairs_;
+	discovery discovered_;
 	uint64_t given_ = 0;
 };
 

@@ -146,6 +146,9 @@ std::string summary(const account &a)
 		if (const uint64_t count = a.found.count(static_cast<verdict>(v)); count > 0)
 			all += demo::text("  %8s  %s\n", demo::grouped(count).c_str(),
 					  title_of(static_cast<verdict>(v)));
+	if (a.done.foreign > 0)
+		all += "  " + demo::text("%8s", demo::grouped(a.done.foreign).c_str()) +
+		       "  more, of other shards' stacks, told which stacks are this one's\n";
 	if (a.done.interrupted)
 		all += "It was interrupted: " + demo::grouped(a.done.left) + " runs or more are left.\n";
 	else if (a.done.left > 0)

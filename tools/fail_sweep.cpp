@@ -64,10 +64,11 @@ class workers {
 			if (is_over())
 				return false;
 			if (plans_.next(into)) {
-				const outcome *before = earlier_.find(into);
+				const bool foreign = plans_.is_foreign(into);
+				const outcome *before = foreign ? earlier_.find_anywhere(into) : earlier_.find(into);
 				if (before == nullptr)
 					break;
-				result_.resumed++;
+				result_.resumed += foreign ? 0 : 1;
 				take(*before);
 				continue;
 			}
@@ -91,6 +92,7 @@ class workers {
 				locked.lock();
 				// One that was ended in the middle says nothing.
 				if (demo::interrupted() == 0) {
+					result_.foreign += plans_.is_foreign(p) ? 1 : 0;
 					earlier_.add(o);
 					take(o);
 				}
@@ -110,6 +112,10 @@ class workers {
 	{
 		done_++;
 		plans_.learn(o);
+		if (plans_.is_foreign(o.planned)) {
+			shown_.update(done_, std::max(plans_.total(), done_), found_in_short(found_));
+			return;
+		}
 		const findings::sorted in = found_.add(o);
 		for (const size_t index : in.fresh)
 			if (!wanted_.quiet || !found_.all()[index].known)

@@ -29,6 +29,7 @@ struct result {
 	std::vector<mark> marks;
 	uint64_t resumed = 0; // runs that were done earlier
 	uint64_t left = 0;    // that the budget did not reach
+	uint64_t foreign = 0; // runs of other shards' stacks that were done here, and are not reported
 	bool interrupted = false;
 	uint64_t took_ns = 0;
 };

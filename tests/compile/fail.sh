@@ -274,6 +274,7 @@ test_parts()
 		cmp <(tokens_of "$scratch/whole") <(for i in 1 2 3; do tokens_of "$scratch/part$i"; done | sort -u) ||
 			fail "$mode: the parts are not the whole"
 	done
+	test_shards
 	# Ended after two runs, torn in the last line, and gone on with.
 	run_any --every --budget 2 --resume "$scratch/journal" -- "$victim"
 	printf '{"plan":{"fir' >>"$scratch/journal"
@@ -289,6 +290,46 @@ test_parts()
 	mkdir "$scratch/parts"
 	run_any --every --shard 2/3 --resume "$scratch/parts" -- "$victim"
 	[ -s "$scratch/parts/shard-2-of-3.jsonl" ] || fail "--resume DIR makes $(ls "$scratch/parts")"
+}
+
+# Each run, with what came of it.
+runs_of()
+{
+	sed -n 's/.*"token": "\(mf1:[^"]*\)".*/\1/p' "$1" | sort
+}
+
+# Parts of a sweep in which failures lead to more that can fail: each stack is tried by one part, and by the one that a
+# sweep in one would have it from; for that, some runs are done that are another part's.
+test_shards()
+{
+	local n i
+	"$CC" -O1 -g -Wall -Wextra -Werror -o "$scratch/detours" tests/compile/detours.c || fail "detours.c does not compile"
+	run 0 --json "$scratch/whole" -- "$scratch/detours"
+	[ "$(runs_of "$scratch/whole" | grep -c ':t=')" -gt 20 ] || fail "detours: too little is tried second: $(runs_of "$scratch/whole")"
+	run 0 --jobs 2 --json "$scratch/both" -- "$scratch/detours"
+	cmp <(runs_of "$scratch/whole") <(runs_of "$scratch/both") || fail "two runs at a time are other runs"
+	for n in 2 3 5; do
+		: >"$scratch/all"
+		for ((i = 1; i <= n; i++)); do
+			run 0 --jobs 2 --shard $i/$n --json "$scratch/part$i" -- "$scratch/detours"
+			runs_of "$scratch/part$i" >>"$scratch/all"
+		done
+		[ -z "$(sort "$scratch/all" | uniq -d)" ] || fail "of $n parts two do: $(sort "$scratch/all" | uniq -d)"
+		cmp <(runs_of "$scratch/whole") <(sort "$scratch/all") ||
+			fail "$n parts are not the whole: $(diff <(runs_of "$scratch/whole") <(sort "$scratch/all"))"
+		[ "$n" -ne 2 ] || grep -q '"foreign": [1-9]' "$scratch/part2" || fail "the second of 2 looked at nothing of the first"
+	done
+	# What another part has noted in the same folder need not be done again for that.
+	mkdir "$scratch/shared"
+	for i in 1 2; do
+		run 0 --jobs 2 --shard $i/2 --resume "$scratch/shared" --json "$scratch/part$i" -- "$scratch/detours"
+	done
+	grep -q '"foreign": 0,' "$scratch/part2" || fail "the second part does again what the first has noted"
+	cmp <(runs_of "$scratch/whole") <(cat <(runs_of "$scratch/part1") <(runs_of "$scratch/part2") | sort) ||
+		fail "parts in one folder are not the whole"
+	run 0 --shard 1/2 --resume "$scratch/shared" --json "$scratch/again" -- "$scratch/detours"
+	cmp <(runs_of "$scratch/part1") <(runs_of "$scratch/again") || fail "a part that goes on is another one"
+	grep -q '"foreign": 0,' "$scratch/again" || fail "a part that goes on does the other's again"
 }
 
 refused_parts()
