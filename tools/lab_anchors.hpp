@@ -35,10 +35,10 @@
 	X(certificate, "mempool/core/certificate.cpp", "int mempool_certificate(") \
 	X(poison, "mempool/watch/poison.cpp", "void poison(void *element") \
 	X(decide_nth, "mempool/watch/fault_decision.cpp", "bool decide_nth(") \
-	X(fault_decide, "mempool/watch/fault_decision.cpp", "bool fault_decide(") \
-	X(fits, "mempool/watch/fault_decision.cpp", "bool fits(") \
-	X(fault_interval, "mempool/watch/fault_decision.cpp", "rules.interval > 1") \
-	X(fault_chance, "mempool/watch/fault_decision.cpp", "fault_percent(draw.seed") \
+	X(fault_decide, "mempool/watch/fault_decision.hpp", "bool fault_decide(") \
+	X(fits, "mempool/watch/fault_decision.hpp", "bool fits(") \
+	X(fault_interval, "mempool/watch/fault_decision.hpp", "rules.interval > 1") \
+	X(fault_chance, "mempool/watch/fault_decision.hpp", "fault_percent(draw.seed") \
 	X(may_reclaim, "mempool/backing/reclaim.cpp", "bool may_reclaim(") \
 	X(reclaim_round, "mempool/backing/reclaim.cpp", "uint64_t reclaim_round(") \
 	X(ask_pages, "mempool/backing/headroom.hpp", "bool ask_pages(") \

@@ -18,6 +18,7 @@
 #include "mempool/backing/reclaim.hpp"
 #include "mempool/backing/sheaves.hpp"
 #include "mempool/backing/slab.hpp"
+#include "mempool/watch/fault_point.hpp"
 #include "mempool/watch/registry.hpp"
 
 #include "reserve/base/counted_lock.hpp"
@@ -45,6 +46,8 @@ struct kmem_cache {
 	mp::backing::slab_list lists[list_count];
 	std::atomic<bool> has_sole_pool; // see sole_pool_figures
 	std::atomic<void *> deferred;    // objects that a handler freed, linked as in a slab
+
+	mp::watch::fault_mark faults;
 
 	bool debugging() const { return layout.record_offset != 0; }
 };

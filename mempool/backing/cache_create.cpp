@@ -172,7 +172,7 @@ extern "C" struct kmem_cache *kmem_cache_create(const char *name, unsigned int s
 			      align, flags)
 			.emit();
 		errno = EINVAL;
-	} else if (watch::fault_hits(watch::fault_point::kmem_cache_create, name, size, GFP_KERNEL)) {
+	} else if (watch::fault_hits(watch::fault_point::kmem_cache_create, {name, nullptr}, size, GFP_KERNEL)) {
 		errno = ENOMEM;
 	} else {
 		cache = create_cache(name, size, align, flags, ctor);

@@ -115,6 +115,12 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	return element;
 }
 
+/// Nothing is watched but that allocations may be made to fail.
+[[gnu::noinline]] void *alloc_beside_faults(mempool_t &pool, mempool_control &control, gfp_t callers)
+{
+	return alloc_counted(pool, control, full_mask(callers), base::never_ns, "mempool_alloc");
+}
+
 /// The user's own callback, on an ordinary day.
 [[gnu::noinline]] void *alloc_direct(mempool_t &pool, mempool_control &control, gfp_t callers)
 {
@@ -129,12 +135,20 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 [[gnu::noinline]] void *alloc_unready(mempool_t *pool, gfp_t callers)
 {
 	mempool_control *control = pool != nullptr ? pool->control : nullptr;
-	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching() ||
+	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching_beyond(watch::faults_alone) ||
 	    control->refill.load(std::memory_order_relaxed)) [[unlikely]]
 		return alloc(pool, callers, base::never_ns, "mempool_alloc");
+	if (watch::watching())
+		return alloc_beside_faults(*pool, *control, callers);
 	if (control->backing == backing::backing_kind::users_own)
 		return alloc_direct(*pool, *control, callers);
 	return alloc_ready_made(*pool, *control, callers);
+}
+
+/// Nothing is watched that has to do with taking from a reserve.
+bool may_take_at_once()
+{
+	return !watch::watching_beyond(watch::faults_alone) && !watch::may_fail(watch::fault_point::mempool_drain);
 }
 
 /// The whole way of mempool_alloc_preallocated().
@@ -186,8 +200,9 @@ extern "C" void *mempool_alloc_preallocated(mempool_t *pool)
 {
 	// An ordinary emergency: nobody watches, and there is one.
 	mempool_control *control = pool != nullptr ? pool->control : nullptr;
-	if (control == nullptr || watch::watching() || control->refill.load(std::memory_order_relaxed) ||
-	    trace::attached<trace::event::reserve_take>() || trace::attached<trace::event::preallocated>()) [[unlikely]]
+	if (control == nullptr || (watch::watching() && !may_take_at_once()) ||
+	    control->refill.load(std::memory_order_relaxed) || trace::attached<trace::event::reserve_take>() ||
+	    trace::attached<trace::event::preallocated>()) [[unlikely]]
 		return alloc_preallocated(pool);
 	void *entry = control->reserve.store().take();
 	if (entry == nullptr) [[unlikely]]

@@ -89,6 +89,7 @@ struct mempool_control {
 
 	mp::watch::registry_entry registered;
 	mp::trace::subject traced; // as events name the pool
+	mp::watch::fault_mark faults;
 	size_t block_bytes;
 	char name[MEMPOOL_NAME_MAX];
 };

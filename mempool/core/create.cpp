@@ -336,7 +336,7 @@ int init(mempool_t *pool, const request &r)
 	const char *name = r.attr.name != nullptr ? r.attr.name : "(no name)";
 	if (watch::watching())
 		watch::check_may_alloc(r.attr.gfp_mask, "mempool_init", name);
-	if (watch::fault_hits(watch::fault_point::mempool_create, name, 1, r.attr.gfp_mask))
+	if (watch::fault_hits(watch::fault_point::mempool_create, {name, nullptr}, 1, r.attr.gfp_mask))
 		return -ENOMEM;
 	return build(*pool, r);
 }

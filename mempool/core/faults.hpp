@@ -13,13 +13,13 @@
 namespace mp::core {
 
 /// Shall this fail here? As in the kernel, an allocation has the size 1.
-inline bool fault_at(watch::fault_point point, const mempool_control &control, gfp_t gfp_mask = GFP_KERNEL)
+inline bool fault_at(watch::fault_point point, mempool_control &control, gfp_t gfp_mask = GFP_KERNEL)
 {
-	return watch::faults_armed(point) && watch::fault_hits(point, control.name, 1, gfp_mask);
+	return watch::faults_armed(point) && watch::fault_hits(point, {control.name, &control.faults}, 1, gfp_mask);
 }
 
 /// The backing, in one pass of an allocation (PAR-10), unless fail_mempool_alloc hits.
-inline void *ask_backing_in_pass(const mempool_t &pool, const mempool_control &control, gfp_t gfp_mask)
+inline void *ask_backing_in_pass(const mempool_t &pool, mempool_control &control, gfp_t gfp_mask)
 {
 	if (fault_at(watch::fault_point::mempool_alloc, control, gfp_mask)) [[unlikely]]
 		return nullptr;

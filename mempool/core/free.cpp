@@ -52,7 +52,7 @@ void give_back(mempool_t &pool, mempool_control &control, void *element)
 		return;
 	mempool_control &control = control_of(pool, "mempool_free");
 	const watch::inside_call call(proven(control));
-	if (watch::watching()) [[unlikely]] {
+	if (watch::watching_beyond(watch::faults_alone)) [[unlikely]] {
 		MP_TRACE(free, control.traced, element);
 		if (!note_free(*pool, control, element))
 			return;
@@ -99,7 +99,7 @@ extern "C" void mempool_free(void *element, mempool_t *pool)
 	// full (PAR-22).
 	// acquire: pairs with the release fences in the store, ORD-1, and in the arena, ORD-15
 	base::fence(std::memory_order_acquire);
-	if (element != nullptr && pool != nullptr && !watch::watching()) [[likely]] {
+	if (element != nullptr && pool != nullptr && !watch::watching_beyond(watch::fault_armed)) [[likely]] {
 		if (auto *room = static_cast<backing::sheaves *>(pool->takes_back)) [[likely]] {
 			if (!near_home(*pool, element) && pool->control->reserve.store().spread_is_full() &&
 			    room->give(element)) [[likely]]

@@ -18,6 +18,7 @@
 namespace mp::watch {
 
 inline constexpr unsigned fault_armed = 1U << 27;    // an allocation may be made to fail (fault_point.hpp)
+inline constexpr unsigned delay_armed = 1U << 25;    // a free may be held back, by a fault point, too
 inline constexpr unsigned publish_due = 1U << 26;    // the next call that may sleep begins to publish (context.hpp)
 inline constexpr unsigned tracing = 1U << 29;        // events are recorded, or will be (trace.hpp)
 inline constexpr unsigned probing = 1U << 28;        // probes of ordinary calls are wanted
@@ -31,6 +32,12 @@ extern constinit std::atomic<unsigned> watch_word [[gnu::visibility("hidden")]];
 inline bool watching()
 {
 	return base::is_set(watch_word);
+}
+
+/// Anything but these?
+inline bool watching_beyond(unsigned flags)
+{
+	return base::has_any(watch_word, ~flags);
 }
 
 inline bool debug_on(unsigned flag)

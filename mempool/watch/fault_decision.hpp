@@ -63,7 +63,46 @@ uint64_t fault_hash(std::string_view text);
 /// 0 to 99, the same for the same figures.
 unsigned fault_percent(uint64_t seed, uint64_t point, uint64_t thread, uint32_t count);
 
-bool fault_decide(const fault_rules &rules, fault_budget budget, fault_thread &thread, stack_filter stack,
-		  const fault_draw &draw);
+/// Takes one of `times`; false when there is none left. -1 is never used up.
+bool take_time(std::atomic<int32_t> &times);
+
+/// Lets `size` through at the expense of `space`, while that is larger.
+bool take_space(std::atomic<int32_t> &space, int64_t size);
+
+inline bool fits(std::atomic<int32_t> &space, int64_t size)
+{
+	return space.load(std::memory_order_relaxed) > size && take_space(space, size);
+}
+
+/// The thread's own count decides alone. It fails with or without `times` left,
+/// but takes one.
+bool decide_nth(fault_budget budget, fault_thread &thread, stack_filter stack);
+
+/// Here, as most decisions are misses, and the caller pays for each.
+inline bool fault_decide(const fault_rules &rules, fault_budget budget, fault_thread &thread, stack_filter stack,
+			 const fault_draw &draw)
+{
+	if (thread.nth != 0) [[unlikely]]
+		return decide_nth(budget, thread, stack);
+	if (rules.probability == 0)
+		return false;
+	if (rules.task_filter && !thread.make_it_fail)
+		return false;
+	if (budget.times.load(std::memory_order_relaxed) == 0)
+		return false;
+	if (!stack.passes())
+		return false;
+	if (fits(budget.space, draw.size))
+		return false;
+	const uint32_t count = ++*draw.count;
+	if (rules.interval > 1 && count % rules.interval != 0)
+		return false;
+	if (rules.probability <= fault_percent(draw.seed, draw.point, thread.identity, count))
+		return false;
+	if (!take_time(budget.times)) // another thread took the last one meanwhile
+		return false;
+	thread.hits++;
+	return true;
+}
 
 } // namespace mp::watch

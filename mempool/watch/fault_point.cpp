@@ -60,8 +60,27 @@ void tell(const fault_told &what, const fault_settings &settings, uint64_t *rate
 		trace::tell_text(trace::event::fault_injected, trace::nobody, 1, what.size, what.point.data());
 }
 
+/// A hit at a slot is told, out of the way of the misses.
+[[gnu::noinline]] void tell_hit(const fault_table &table, fault_slot &slot, size_t size, const fault_asked &who,
+				uint32_t count)
+{
+	slot.failures.fetch_add(1, relaxed);
+	tell({slot.text(), who.name, size, table.seed.load(relaxed), count}, slot.settings(), slot.rate,
+	     who.may_report);
+}
+
+/// fault_decide() where a look at stacks may be needed.
+[[gnu::noinline]] bool decide_by_stack(const fault_slot &slot, const fault_rules &rules, fault_budget budget,
+				       fault_thread &thread, const fault_draw &draw)
+{
+	const stack_range range = {slot.stacktrace_depth.load(relaxed), slot.require_start.load(relaxed),
+				   slot.require_end.load(relaxed), slot.reject_start.load(relaxed),
+				   slot.reject_end.load(relaxed)};
+	return fault_decide(rules, budget, thread, filter_of(range), draw);
+}
+
 /// One slot's decision; told if it fails.
-bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked &who)
+inline bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked &who)
 {
 	fault_thread &thread = this_fault_thread();
 	const bool by_nth = thread.nth != 0;
@@ -72,24 +91,21 @@ bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked
 	slot.decisions.store(slot.decisions.load(relaxed) + 1, relaxed);
 	if (!by_nth && slot.times.load(relaxed) == 0)
 		return false;
-	const stack_range range = {slot.stacktrace_depth.load(relaxed), slot.require_start.load(relaxed),
-				   slot.require_end.load(relaxed), slot.reject_start.load(relaxed),
-				   slot.reject_end.load(relaxed)};
 	const auto index = static_cast<size_t>(&slot - table.slots.data());
 	const fault_draw draw = {static_cast<int64_t>(size), table.seed.load(relaxed), slot.hash,
 				 &fault_count_of(index)};
 	const fault_rules rules = {std::min<uint64_t>(slot.probability.load(relaxed), 100), slot.interval.load(relaxed),
 				   (slot.flags.load(relaxed) & fault_task_filter) != 0};
-	if (!fault_decide(rules, {slot.times, slot.space}, thread, filter_of(range), draw)) [[likely]]
-		return false;
-	slot.failures.fetch_add(1, relaxed);
-	tell({slot.text(), who.name, size, draw.seed, by_nth ? 0 : *draw.count}, slot.settings(), slot.rate,
-	     who.may_report);
-	return true;
+	const fault_budget budget = {slot.times, slot.space};
+	const bool fails = slot.any_stack() ? fault_decide(rules, budget, thread, {}, draw)
+					    : decide_by_stack(slot, rules, budget, thread, draw);
+	if (fails) [[unlikely]]
+		tell_hit(table, slot, size, who, by_nth ? 0 : *draw.count);
+	return fails;
 }
 
 /// What the kernel looks at before its attributes: masks, orders, caches.
-bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask, bool cache_marked)
+inline bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask, bool cache_marked)
 {
 	if (point != fault_point::slab && point != fault_point::page_alloc)
 		return true;
@@ -104,8 +120,8 @@ bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask
 }
 
 /// The decisions of those slots that stand for the point for this pool or cache alone.
-bool decide_for_one(fault_table &table, fault_point point, const fault_asked &who, size_t size, gfp_t mask,
-		    bool cache_marked)
+[[gnu::noinline]] bool decide_for_one(fault_table &table, fault_point point, const fault_asked &who, size_t size,
+				      gfp_t mask, bool cache_marked)
 {
 	const uint32_t number = static_cast<uint32_t>(point) + 1;
 	for (unsigned i = static_cast<unsigned>(fault_point::count); i < table.count(); i++) {
@@ -120,29 +136,76 @@ bool decide_for_one(fault_table &table, fault_point point, const fault_asked &wh
 
 } // namespace
 
-bool ask_fault(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked)
+uint64_t fault_mark::look_up(const fault_table &table, uint32_t changes, const char *name)
+{
+	const uint64_t known = uint64_t{fault_points_of(table, name)} << 32 | changes;
+	known_.store(known, relaxed);
+	return known;
+}
+
+inline bool fault_mark::has(fault_point point, const fault_table &table, const char *name)
+{
+	// acquire: pairs with the release in fault_table_note_change(), ORD-46
+	const uint32_t changes = table.changes.load(std::memory_order_acquire);
+	uint64_t known = known_.load(relaxed);
+	if (static_cast<uint32_t>(known) != changes) [[unlikely]]
+		known = look_up(table, changes, name);
+	return (known >> (32 + static_cast<unsigned>(point)) & 1) != 0;
+}
+
+namespace {
+
+/// Is the point set for him alone?
+bool set_for_one(const fault_table &table, fault_point point, fault_asker who)
+{
+	if (who.mark != nullptr)
+		return who.mark->has(point, table, who.name);
+	return who.name != nullptr && (fault_points_of(table, who.name) >> static_cast<unsigned>(point) & 1) != 0;
+}
+
+/// Something may fail here for him: by his nth, at the point for all, or for him alone.
+[[gnu::noinline]] bool decide_for(fault_point point, fault_asker asker, size_t size, gfp_t mask, bool cache_marked)
 {
 	const fault_scope inside; // what the decision itself does, such as a report, is spared
-	if (!inside.may_inject())
-		return false;
-	if (fault_control_due.load(relaxed))
-		fault_control_begin();
 	fault_table &table = fault_table_live();
 	fault_slot &global = table.slots[static_cast<size_t>(point)];
 	const bool quiet =
 		(point == fault_point::slab || point == fault_point::page_alloc) && (mask & __GFP_NOWARN) != 0;
-	const fault_asked who = {name != nullptr ? name : "", !quiet};
+	const fault_asked who = {asker.name != nullptr ? asker.name : "", !quiet};
 
 	// A thread's nth counts each place once, however many slots it has, and only
 	// those where something would fail.
-	const bool by_nth = this_fault_thread().nth != 0;
+	const bool by_nth = fault_mine.thread.nth != 0;
 	if (by_nth && (point == fault_point::mempool_free_delay || point == fault_point::mempool_drain))
 		return false;
 	if (concerns(point, global, size, mask, cache_marked) && decide(table, global, size, who))
 		return true;
-	if (by_nth || *who.name == 0 || !fault_names_used())
+	return !by_nth && set_for_one(table, point, asker) &&
+	       decide_for_one(table, point, who, size, mask, cache_marked);
+}
+
+[[gnu::cold, gnu::noinline]] void begin_control()
+{
+	const fault_scope inside;
+	fault_control_begin();
+}
+
+} // namespace
+
+// Short, as most who ask are not concerned: what takes registers is in decide_for().
+bool ask_fault(fault_point point, fault_asker asker, size_t size, gfp_t mask, bool cache_marked)
+{
+	if (fault_mine.scope_depth != 0)
 		return false;
-	return decide_for_one(table, point, who, size, mask, cache_marked);
+	if (fault_control_due.load(relaxed)) [[unlikely]] {
+		begin_control();
+		return decide_for(point, asker, size, mask, cache_marked);
+	}
+	const fault_table &table = fault_table_live();
+	if (fault_mine.thread.nth == 0 && table.slots[static_cast<size_t>(point)].probability.load(relaxed) == 0 &&
+	    !set_for_one(table, point, asker)) [[likely]]
+		return false;
+	return decide_for(point, asker, size, mask, cache_marked);
 }
 
 } // namespace mp::watch

@@ -21,6 +21,8 @@
 
 namespace mp::watch {
 
+struct fault_table;
+
 /// In the order of the table's first slots.
 enum class fault_point : unsigned {
 	slab,               // failslab: size in bytes
@@ -35,33 +37,61 @@ enum class fault_point : unsigned {
 	count
 };
 
-/// Points on the way of ordinary allocations and frees. These alone set the bit
+/// Points on the way of ordinary allocations, and of frees. These alone set a bit
 /// in watch_word, so that no other point that is armed costs those calls anything.
-inline constexpr uint32_t everyday_points = 1U << static_cast<unsigned>(fault_point::slab) |
-					    1U << static_cast<unsigned>(fault_point::page_alloc) |
-					    1U << static_cast<unsigned>(fault_point::mempool_alloc) |
-					    1U << static_cast<unsigned>(fault_point::mempool_free_delay) |
-					    1U << static_cast<unsigned>(fault_point::mempool_drain);
+inline constexpr uint32_t alloc_points = 1U << static_cast<unsigned>(fault_point::slab) |
+					 1U << static_cast<unsigned>(fault_point::page_alloc) |
+					 1U << static_cast<unsigned>(fault_point::mempool_alloc) |
+					 1U << static_cast<unsigned>(fault_point::mempool_drain);
+inline constexpr uint32_t free_points = 1U << static_cast<unsigned>(fault_point::mempool_free_delay);
+
+/// In watch_word: nothing else is watched than that these may fail.
+inline constexpr unsigned faults_alone = fault_armed | delay_armed;
 
 /// May this fail? Else fault_hits() need not be asked, which alone decides for the others.
 inline bool faults_armed(fault_point point)
 {
-	return (everyday_points >> static_cast<unsigned>(point) & 1) == 0 || debug_on(fault_armed);
+	return ((alloc_points | free_points) >> static_cast<unsigned>(point) & 1) == 0 || debug_on(faults_alone);
 }
 
 /// Bit n: the n-th point may fail, for all or for one; all bits while a thread's
 /// nth is set, or others may set points unseen. Written by fault_table_changed().
 extern constinit std::atomic<uint32_t> armed_points [[gnu::visibility("hidden")]];
 
-[[gnu::noinline]] bool ask_fault(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked);
+/// May this fail in this process, whoever asks?
+inline bool may_fail(fault_point point)
+{
+	return (armed_points.load(std::memory_order_relaxed) >> static_cast<unsigned>(point) & 1) != 0;
+}
+
+/// Which points are set for one pool or cache alone (point@name), so that its
+/// calls need not compare names: they are looked up anew after each setting.
+class fault_mark {
+      public:
+	/// Is this one? `name` is always the same.
+	bool has(fault_point point, const fault_table &table, const char *name);
+
+      private:
+	uint64_t look_up(const fault_table &table, uint32_t changes, const char *name);
+
+	std::atomic<uint64_t> known_{0}; // points, a bit each, above the table's changes that they are as of
+};
+
+/// Who asks.
+struct fault_asker {
+	const char *name; // of the pool or cache; nullptr: none
+	fault_mark *mark; // its; nullptr: it has none yet
+};
+
+[[gnu::noinline]] bool ask_fault(fault_point point, fault_asker who, size_t size, gfp_t mask, bool cache_marked);
 
 /// Does it fail? Asks the thread's nth, then the point, then the one that is
 /// meant for this pool or cache (point@name). `mask` is looked at where the kernel does so.
-inline bool fault_hits(fault_point point, const char *name, size_t size, gfp_t mask, bool cache_marked = false)
+inline bool fault_hits(fault_point point, fault_asker who, size_t size, gfp_t mask, bool cache_marked = false)
 {
-	if ((armed_points.load(std::memory_order_relaxed) >> static_cast<unsigned>(point) & 1) == 0) [[likely]]
+	if (!may_fail(point)) [[likely]]
 		return false;
-	return ask_fault(point, name, size, mask, cache_marked);
+	return ask_fault(point, who, size, mask, cache_marked);
 }
 
 } // namespace mp::watch

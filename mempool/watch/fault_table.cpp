@@ -18,11 +18,13 @@ namespace mp::watch {
 constinit std::atomic<uint32_t> armed_points{0};
 
 namespace {
-
 constinit fault_table own = {};
-constinit std::atomic<fault_table *> live{&own};
+}
+constinit std::atomic<fault_table *> fault_table_in_force{&own};
+
+namespace {
+
 constinit std::atomic<bool> published{false};
-constinit std::atomic<bool> names_used{false};
 
 constexpr unsigned built_in_count = static_cast<unsigned>(fault_point::count);
 
@@ -55,17 +57,14 @@ uint32_t what_is_armed()
 	const fault_table &table = fault_table_live();
 	const bool unseen = published.load(relaxed); // somebody else may set points
 	uint32_t armed = unseen || fault_threads_count() ? UINT32_MAX : 0;
-	bool names = unseen;
 	for (unsigned i = 0; i < table.count(); i++) {
 		const fault_slot &slot = table.slots[i];
 		if (!slot.is_ready())
 			continue;
-		names = names || slot.stands_for != 0;
 		const unsigned number = slot.stands_for != 0 ? slot.stands_for - 1U : i;
 		if (slot.probability.load(relaxed) != 0)
 			armed |= 1U << std::min(number, built_in_count);
 	}
-	names_used.store(names, relaxed);
 	return armed;
 }
 
@@ -170,19 +169,13 @@ fault_slot *fault_table::claim(std::string_view name)
 	return nullptr;
 }
 
-fault_table &fault_table_live()
-{
-	// acquire: pairs with the release in fault_table_adopt(), ORD-40
-	return *live.load(std::memory_order_acquire);
-}
-
 void fault_table_adopt(void *memory)
 {
 	auto *to = static_cast<fault_table *>(memory);
 	fault_table &from = fault_table_live();
 	memcpy(memory, static_cast<const void *>(&from), sizeof(*to));
 	// release: pairs with the acquire in fault_table_live(), ORD-40
-	live.store(to, std::memory_order_release);
+	fault_table_in_force.store(to, std::memory_order_release);
 	published.store(true, std::memory_order_relaxed);
 	fault_table_changed();
 }
@@ -192,28 +185,42 @@ void fault_table_leave()
 	fault_table &from = fault_table_live();
 	memcpy(static_cast<void *>(&own), static_cast<const void *>(&from), sizeof(own));
 	// release: as in fault_table_adopt(), ORD-40
-	live.store(&own, std::memory_order_release);
+	fault_table_in_force.store(&own, std::memory_order_release);
+}
+
+void fault_table_note_change(fault_table &table)
+{
+	// release: pairs with the acquire in fault_mark::has(), ORD-46
+	table.changes.fetch_add(1, std::memory_order_release);
 }
 
 void fault_table_changed()
 {
+	fault_table_note_change(fault_table_live());
 	// Who changes something else meanwhile looks later than he changed it, and so
 	// do we: the last of all looks sees all changes, ORD-42.
 	uint32_t armed = 0;
 	do {
 		armed = what_is_armed();
 		armed_points.store(armed, std::memory_order_seq_cst);
-		if ((armed & everyday_points) != 0)
-			watch_word.fetch_or(fault_armed, std::memory_order_seq_cst);
-		else
-			watch_word.fetch_and(~fault_armed, std::memory_order_seq_cst);
+		const unsigned bits = ((armed & alloc_points) != 0 ? fault_armed : 0) |
+				      ((armed & free_points) != 0 ? delay_armed : 0);
+		watch_word.fetch_or(bits, std::memory_order_seq_cst);
+		watch_word.fetch_and(~(faults_alone & ~bits), std::memory_order_seq_cst);
 		base::fence(std::memory_order_seq_cst); // ORD-42
 	} while (what_is_armed() != armed);
 }
 
-bool fault_names_used()
+uint32_t fault_points_of(const fault_table &table, const char *name)
 {
-	return names_used.load(std::memory_order_relaxed);
+	uint32_t points = 0;
+	for (unsigned i = built_in_count; i < table.count(); i++) {
+		const fault_slot &slot = table.slots[i];
+		if (slot.is_ready() && slot.stands_for != 0 && slot.stands_for <= built_in_count &&
+		    slot.probability.load(std::memory_order_relaxed) != 0 && slot.is_for(name))
+			points |= 1U << (slot.stands_for - 1U);
+	}
+	return points;
 }
 
 fault_slot *registered_slot(const fault_attr &attr)

@@ -22,7 +22,7 @@ namespace mp::watch {
 inline constexpr unsigned fault_slots = 128;
 inline constexpr unsigned fault_name_bytes = sizeof(mempool_fault_point::name);
 inline constexpr unsigned fault_rate_words = 3;
-inline constexpr uint32_t fault_table_version = 2;
+inline constexpr uint32_t fault_table_version = 3;
 
 /// Bits of fault_slot::flags.
 enum fault_flag : uint32_t {
@@ -81,6 +81,13 @@ struct fault_slot {
 		// acquire: pairs with the release in claim(), ORD-40
 		return state.load(std::memory_order_acquire) == ready;
 	}
+	/// No stack is refused, so none need be looked at.
+	bool any_stack() const
+	{
+		constexpr auto relaxed = std::memory_order_relaxed;
+		return require_start.load(relaxed) == 0 && require_end.load(relaxed) == UINT64_MAX &&
+		       reject_start.load(relaxed) == 0 && reject_end.load(relaxed) == 0;
+	}
 	std::string_view text() const;
 	/// Is NAME this one? For slots that stand for another.
 	bool is_for(const char *whose) const;
@@ -91,8 +98,8 @@ struct fault_slot {
 struct fault_table {
 	uint32_t version;
 	uint32_t bytes;
-	std::atomic<uint32_t> used; // slots, from the first on, that may be in use
-	uint32_t reserved;
+	std::atomic<uint32_t> used;    // slots, from the first on, that may be in use
+	std::atomic<uint32_t> changes; // goes up with each setting, whoever makes it
 	std::atomic<uint64_t> seed;
 	std::array<fault_slot, fault_slots> slots;
 
@@ -107,8 +114,15 @@ struct fault_table {
 	fault_slot *claim(std::string_view name);
 };
 
+// Written by fault_table_adopt() and fault_table_leave(); here, so that it is reached without a call.
+extern constinit std::atomic<fault_table *> fault_table_in_force [[gnu::visibility("hidden")]];
+
 /// The table in force in this process.
-fault_table &fault_table_live();
+inline fault_table &fault_table_live()
+{
+	// acquire: pairs with the release in fault_table_adopt(), ORD-40
+	return *fault_table_in_force.load(std::memory_order_acquire);
+}
 
 /// Copies it into `memory`, of sizeof(fault_table) bytes, which is in force from
 /// then on. Settings that are being made meanwhile may be lost.
@@ -117,14 +131,17 @@ void fault_table_adopt(void *memory);
 /// In a forked child: copies it back into memory of the process's own, which is in force from then on.
 void fault_table_leave();
 
-/// Decides again whether anybody need look at the table: after settings.
+/// After settings, by whoever made them: what others know of this table is out of date.
+void fault_table_note_change(fault_table &table);
+
+/// The same, and decides again whether anybody need look at the table: for settings of this process.
 void fault_table_changed();
 
 /// The slot of a registered point of the user's own; nullptr when it is not registered.
 fault_slot *registered_slot(const fault_attr &attr);
 
-/// Does any slot stand for one pool or cache, by point@name?
-bool fault_names_used();
+/// The library's points, a bit each, that may fail for `name` alone, by point@name.
+uint32_t fault_points_of(const fault_table &table, const char *name);
 
 /// Sets what `text` says, all of it or nothing. False: `error` says what is wrong.
 bool apply_text(fault_table &table, const char *text, mempool_fault_error &error);

@@ -349,6 +349,8 @@ bool apply_text(fault_table &table, const char *text, mempool_fault_error &error
 	base::fence(std::memory_order_seq_cst); // between the change and the look, ORD-42
 	if (&table == &fault_table_live())
 		fault_table_changed();
+	else
+		fault_table_note_change(table);
 	return true;
 }
 

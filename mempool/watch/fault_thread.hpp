@@ -59,16 +59,16 @@ bool fault_threads_count();
 /// Nothing is injected in it.
 class fault_scope {
       public:
-	fault_scope() : outermost_(fault_mine.scope_depth++ == 0) {}
+	fault_scope() : depth_before_(fault_mine.scope_depth) { fault_mine.scope_depth = depth_before_ + 1; }
 	fault_scope(const fault_scope &) = delete;
 	fault_scope &operator=(const fault_scope &) = delete;
-	~fault_scope() { fault_mine.scope_depth--; }
+	~fault_scope() { fault_mine.scope_depth = depth_before_; }
 
 	/// Was there no other around it?
-	bool may_inject() const { return outermost_; }
+	bool may_inject() const { return depth_before_ == 0; }
 
       private:
-	bool outermost_;
+	unsigned depth_before_;
 };
 
 } // namespace mp::watch

@@ -24,4 +24,16 @@ namespace mp::base {
 #endif
 }
 
+/// (word.load(std::memory_order_relaxed) & flags) != 0, for flags that are a constant
+[[gnu::always_inline]] inline bool has_any(const std::atomic<unsigned> &word, unsigned flags)
+{
+#if defined(__x86_64__) && !MP_TSAN
+	bool set;
+	asm volatile("testl %[flags], %[word]" : "=@ccne"(set) : [word] "m"(word), [flags] "ri"(flags));
+	return set;
+#else
+	return (word.load(std::memory_order_relaxed) & flags) != 0;
+#endif
+}
+
 } // namespace mp::base

@@ -242,6 +242,16 @@ START_TEST(faults_for_one_pool_or_cache)
 	kmem_cache_free(other, o);
 	ck_assert_uint_eq(fault_point("failslab@its_cache").failures, 1);
 	ck_assert_uint_eq(fault_point("failslab").failures, 0);
+
+	/* Each setting is in force at the next call, with whatever was set before it. */
+	fault_set("failslab@its_cache2:probability=100,times=1,ignore-gfp-wait=N,verbose=0");
+	ck_assert_ptr_null(kmem_cache_alloc(other, GFP_KERNEL));
+	ck_assert_ptr_null(kmem_cache_alloc(mine, GFP_KERNEL));
+	ck_assert_ptr_nonnull(o = kmem_cache_alloc(other, GFP_KERNEL)); /* its times are over */
+	kmem_cache_free(other, o);
+	fault_set("failslab@its_cache:probability=0");
+	ck_assert_ptr_nonnull(o = kmem_cache_alloc(mine, GFP_KERNEL));
+	kmem_cache_free(mine, o);
 	fault_set("off");
 	kmem_cache_destroy(mine);
 	kmem_cache_destroy(other);

@@ -19,6 +19,7 @@ cat >"$scratch/victim.c" <<'END'
 
 int main(void)
 {
+	alarm(60); /* whoever waits for it does not for ever */
 	for (;;) {
 		void *p = kmalloc(64, GFP_NOWAIT);
 		if (p == NULL) {
@@ -58,6 +59,8 @@ start()
 	fail "the victim shows nothing: $(cat "$scratch/out")"
 }
 
+# What is set while it runs, for all or for the cache that it uses alone, is in force from then on.
+# test_running ''|@CACHE
 test_running()
 {
 	local status=0
@@ -80,7 +83,7 @@ test_running()
 	run 0 show "$victim"
 	prints 'failslab@other 100 % 1 -1 0 ' ' min-order=4'
 	[ ! -s "$scratch/said" ] || fail "failed too early: $(cat "$scratch/said")"
-	run 0 set "$victim" 'failslab:probability=100,verbose=0'
+	run 0 set "$victim" "failslab$1:probability=100,verbose=0"
 	wait "$victim" || status=$?
 	[ "$status" -eq 0 ] && [ "$(cat "$scratch/said")" = failed ] || fail "status $status: $(cat "$scratch/said")"
 	[ -z "$(ls "$scratch/run")" ] || fail "the page is left: $(ls "$scratch/run")"
@@ -182,7 +185,8 @@ test_refusals()
 	says 'No space left on device'
 }
 
-test_running
+test_running ''
+test_running @kmalloc-64
 test_when_asked
 test_cut_short
 test_list
