@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <mempool/fault-inject.h>
 #include <mempool/slab.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,6 +259,40 @@ START_TEST(faults_for_one_pool_or_cache)
 }
 END_TEST
 
+static struct kmem_cache *busy;
+static bool stop_busy;
+
+static void *keep_busy(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&stop_busy, __ATOMIC_RELAXED))
+		kmem_cache_free(busy, kmem_cache_alloc(busy, GFP_KERNEL));
+	return NULL;
+}
+
+/* A thread that looks a cache's name up while it is being set does not keep what it saw of it. */
+START_TEST(faults_for_one_while_it_is_in_use)
+{
+	pthread_t thread;
+
+	busy = kmem_cache_create("busy", 32, 0, 0, NULL);
+	ck_assert_int_eq(pthread_create(&thread, NULL, keep_busy, NULL), 0);
+	for (int i = 0; i < 500; i++) {
+		fault_set("failslab@busy:probability=100,times=-1,ignore-gfp-wait=N,verbose=0");
+		ck_assert_ptr_null(kmem_cache_alloc(busy, GFP_KERNEL));
+		fault_set("failslab@busy:probability=0");
+		void *object = kmem_cache_alloc(busy, GFP_KERNEL);
+
+		ck_assert_ptr_nonnull(object);
+		kmem_cache_free(busy, object);
+	}
+	__atomic_store_n(&stop_busy, true, __ATOMIC_RELAXED);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	fault_set("off");
+	kmem_cache_destroy(busy);
+}
+END_TEST
+
 START_TEST(faults_that_the_kernel_lacks)
 {
 	struct kmem_cache *cache;
@@ -351,6 +386,7 @@ TCase *fault_point_tests(void)
 	tcase_add_test(tc, par_38_fail_page_alloc);
 	tcase_add_test(tc, par_38_fail_page_alloc_of_one_cache);
 	tcase_add_test(tc, faults_for_one_pool_or_cache);
+	tcase_add_test(tc, faults_for_one_while_it_is_in_use);
 	tcase_add_test(tc, faults_that_the_kernel_lacks);
 	tcase_add_test(tc, faults_with_a_dry_backing_end_in_sleep_not_in_a_loop);
 	tcase_add_test(tc, faults_by_nth);
