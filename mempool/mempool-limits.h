@@ -19,7 +19,7 @@
  * others take meanwhile, within 50 ms, is not seen: min is the room for that.
  * A refusal may stand for 1 ms. Whether there is a limit at all is looked at
  * before each mapping (4 MiB and large kvmalloc) but during that ms; for a
- * cgroup, once a second at most.
+ * cgroup, once a second at most, and anew by a forked child.
  *
  * MEMPOOL_WATERMARKS=off|on|auto chooses; "auto", the default, is on where a
  * limit exists other than MemAvailable. Off, or auto without a limit, nothing is

@@ -4,13 +4,13 @@
 #include "tools/demo.hpp"
 
 #include "tools/demo_daemon.hpp"
-#include "tools/demo_interrupt.hpp"
 #include "tools/demo_progress.hpp"
 #include "tools/demo_report.hpp"
 #include "tools/demo_run.hpp"
 #include "tools/demo_script.hpp"
 #include "tools/demo_text.hpp"
 #include "tools/demo_workdir.hpp"
+#include "tools/interrupt.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -47,7 +47,7 @@ int run(const options &wanted)
 {
 	const std::string logd = find_logd(wanted.logd);
 	const script what(read_corpus(wanted.input), wanted.messages, wanted.senders);
-	const interrupt_guard guard;
+	const tools::interrupt_guard guard;
 	const workdir files(wanted.keep);
 	progress shown;
 

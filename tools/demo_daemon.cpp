@@ -4,8 +4,8 @@
 #include "tools/demo_daemon.hpp"
 
 #include "tools/demo.hpp"
-#include "tools/demo_interrupt.hpp"
 #include "tools/demo_text.hpp"
+#include "tools/interrupt.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -174,8 +174,8 @@ void daemon::wait_until_listening(const std::string &socket_path)
 	while (!listens(socket_path)) {
 		if (!watch(10))
 			throw failure("logd ended before it listened (" + how_it_ended() + ")");
-		if (interrupted() != 0)
-			throw failure("interrupted", 128 + interrupted());
+		if (tools::interrupted() != 0)
+			throw failure("interrupted", 128 + tools::interrupted());
 		if (now_ns() > deadline_ns)
 			throw failure("logd does not listen after 10 s");
 	}
@@ -203,11 +203,11 @@ bool daemon::watch(int timeout_ms)
 bool daemon::stop(int timeout_ms)
 {
 	const uint64_t deadline_ns = now_ns() + static_cast<uint64_t>(timeout_ms) * ns_per_ms;
-	const int known = interrupted();
+	const int known = tools::interrupted();
 	if (!ended_)
 		kill(pid_, SIGTERM);
 	while (watch(10)) {
-		if (now_ns() < deadline_ns && interrupted() == known)
+		if (now_ns() < deadline_ns && tools::interrupted() == known)
 			continue;
 		kill(pid_, SIGKILL);
 		reap(0);
@@ -235,7 +235,7 @@ std::string daemon::order(char command, const char *answer_verb, uint64_t &bytes
 	while (answer.empty() || answer.back() != '\n') {
 		pollfd watched = {control_fd_, POLLIN, 0};
 		if (poll(&watched, 1, 100) <= 0) {
-			if (interrupted() != 0)
+			if (tools::interrupted() != 0)
 				return "interrupted";
 			if (now_ns() > deadline_ns)
 				return "the hoarder does not answer";

@@ -3,11 +3,11 @@
 // demo_run.cpp - see demo_run.hpp.
 #include "tools/demo_run.hpp"
 
-#include "tools/demo_cgroup.hpp"
 #include "tools/demo_daemon.hpp"
 #include "tools/demo_feeder.hpp"
-#include "tools/demo_interrupt.hpp"
 #include "tools/demo_text.hpp"
+#include "tools/interrupt.hpp"
+#include "tools/memory_cgroup.hpp"
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -36,8 +36,8 @@ const char *name_of(phase p)
 
 [[noreturn]] void fail(const std::string &why)
 {
-	if (interrupted() != 0) // what else failed, failed because of that
-		throw failure("interrupted", 128 + interrupted());
+	if (tools::interrupted() != 0) // what else failed, failed because of that
+		throw failure("interrupted", 128 + tools::interrupted());
 	throw failure(why);
 }
 
@@ -49,7 +49,7 @@ void watch_senders(feeder &senders, daemon &logd, progress &shown)
 	while (!senders.finished()) {
 		if (!logd.watch(20))
 			senders.cancel("logd ended in the middle");
-		if (interrupted() != 0)
+		if (tools::interrupted() != 0)
 			senders.cancel("interrupted");
 		const uint64_t sent = senders.sent();
 		if (sent != last_sent) {
@@ -113,8 +113,8 @@ void stop(daemon &logd, progress &shown, const run_result &result)
 }
 
 /// Feeds logd with everything. False when the OOM killer ended it on the way.
-bool feed(daemon &logd, const memory_cgroup *cgroup, const script &what, const std::string &socket, uint64_t began_ns,
-	  progress &shown, run_result &result)
+bool feed(daemon &logd, const tools::memory_cgroup *cgroup, const script &what, const std::string &socket,
+	  uint64_t began_ns, progress &shown, run_result &result)
 {
 	feeder senders(what, socket, [&](phase next) {
 		if (next == phase::after) {
@@ -131,7 +131,7 @@ bool feed(daemon &logd, const memory_cgroup *cgroup, const script &what, const s
 	if (why.empty())
 		return true;
 
-	if (interrupted() == 0 && cgroup != nullptr) {
+	if (tools::interrupted() == 0 && cgroup != nullptr) {
 		// The kernel ends its sockets first, and then the process.
 		for (int ms = 0; ms < give_up_timeout_ms && cgroup->oom_kills() > 0 && logd.watch(10); ms += 10)
 			continue;
@@ -141,6 +141,18 @@ bool feed(daemon &logd, const memory_cgroup *cgroup, const script &what, const s
 	logd.stop(give_up_timeout_ms);
 	const std::string ended = logd.how_it_ended();
 	fail(result.allocator + ": " + why + (ended.empty() ? "" : " (logd: " + ended + ")"));
+}
+
+void make_cgroup(std::optional<tools::memory_cgroup> &cgroup)
+{
+	try {
+		cgroup.emplace("mempool-demo", cgroup_limit_bytes);
+	} catch (const tools::no_memory_cgroup &e) {
+		throw failure(std::string("--cgroup: ") + e.what() +
+			      (e.not_allowed ? "; run it as root, or where memory cgroups are delegated to you "
+					       "(systemd-run --user --scope -p Delegate=yes mempool demo --cgroup)"
+					     : "; the demo without --cgroup needs none"));
+	}
 }
 
 } // namespace
@@ -154,9 +166,9 @@ run_result run_logd(const std::string &logd_path, const std::string &allocator, 
 	const std::string output = files.file(allocator + ".log");
 	const std::string figures = files.file(allocator + ".json");
 
-	std::optional<memory_cgroup> cgroup;
+	std::optional<tools::memory_cgroup> cgroup;
 	if (wanted.cgroup)
-		cgroup.emplace(cgroup_limit_bytes);
+		make_cgroup(cgroup);
 
 	shown.begin(allocator, what.messages());
 	daemon logd({logd_path, "--socket", socket, "--output", output, "--stats", figures, "--allocator", allocator,

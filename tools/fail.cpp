@@ -3,11 +3,11 @@
 // fail.cpp - see fail.hpp.
 #include "tools/fail.hpp"
 
-#include "tools/demo_interrupt.hpp"
 #include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/fail_sweep.hpp"
 #include "tools/fail_token.hpp"
+#include "tools/interrupt.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -103,11 +103,11 @@ int replay(const options &wanted, const told &what, const runner &runs, const re
 	for (unsigned i = 0; i < attempts; i++) {
 		o = run_one(runs, known, what.planned, 0, limit_ns);
 		const bool there = !o.failed.empty() && (what.seen == 0 || o.failed.front().stack == what.seen);
-		if (there || demo::interrupted() != 0)
+		if (there || tools::interrupted() != 0)
 			break;
 	}
-	if (demo::interrupted() != 0)
-		return 128 + demo::interrupted();
+	if (tools::interrupted() != 0)
+		return 128 + tools::interrupted();
 	found.add(o);
 	if (o.failed.empty())
 		shown.print("replay: nothing failed: the command did not come to that allocation\n");
@@ -137,7 +137,7 @@ int report(const account &a, progress &shown)
 		put("--known", a.wanted.known, a.found.as_known());
 	shown.finish();
 	if (a.done.interrupted)
-		return 128 + demo::interrupted();
+		return 128 + tools::interrupted();
 	return a.found.fresh() == 0 || a.wanted.update_known ? found_nothing : found_something;
 }
 
@@ -154,7 +154,7 @@ int run(const options &given)
 	if (wanted.update_known)
 		demand_writable("--known", wanted.known);
 
-	const demo::interrupt_guard guard;
+	const tools::interrupt_guard guard;
 	const runner runs(wanted);
 	symbols names;
 	progress shown(to_stdout ? stderr : stdout);
@@ -162,8 +162,8 @@ int run(const options &given)
 	if (!wanted.known.empty())
 		found.read_known();
 	const reference known = unharmed(wanted, runs);
-	if (demo::interrupted() != 0)
-		return 128 + demo::interrupted();
+	if (tools::interrupted() != 0)
+		return 128 + tools::interrupted();
 	shown.print(introduction(wanted, known, runs.program()));
 	if (!wanted.replay.empty())
 		return replay(wanted, token, runs, known, names, shown);

@@ -4,7 +4,7 @@
 // have their folder; all that they share is under one lock.
 #include "tools/fail_sweep.hpp"
 
-#include "tools/demo_interrupt.hpp"
+#include "tools/interrupt.hpp"
 #include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 
@@ -43,7 +43,7 @@ class workers {
 		shown_.clear();
 		if (broken_)
 			std::rethrow_exception(broken_);
-		result_.interrupted = demo::interrupted() != 0;
+		result_.interrupted = tools::interrupted() != 0;
 		result_.left = plans_.total() - done_;
 		result_.took_ns = demo::now_ns() - began_ns_;
 		return std::move(result_);
@@ -54,7 +54,7 @@ class workers {
 	{
 		const bool spent = (wanted_.budget.runs != 0 && started_ >= wanted_.budget.runs) ||
 				   (wanted_.budget.ns != 0 && demo::now_ns() - began_ns_ >= wanted_.budget.ns);
-		return spent || broken_ || demo::interrupted() != 0;
+		return spent || broken_ || tools::interrupted() != 0;
 	}
 
 	/// The next run to do, once there is one; what was done earlier is taken as it was.
@@ -91,7 +91,7 @@ class workers {
 				const outcome o = run_one(runs_, known_, p, slot, limit_ns_);
 				locked.lock();
 				// One that was ended in the middle says nothing.
-				if (demo::interrupted() == 0) {
+				if (tools::interrupted() == 0) {
 					result_.foreign += plans_.is_foreign(p) ? 1 : 0;
 					earlier_.add(o);
 					take(o);

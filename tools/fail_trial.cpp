@@ -3,7 +3,7 @@
 // fail_trial.cpp - see fail_trial.hpp.
 #include "tools/fail_trial.hpp"
 
-#include "tools/demo_interrupt.hpp"
+#include "tools/interrupt.hpp"
 #include "tools/demo_text.hpp"
 #include "tools/fail_scene.hpp"
 
@@ -154,7 +154,7 @@ int runner::shell(const scene &at, const std::string &script, const std::string 
 	c.random_addresses = true;
 	keeper k(c);
 	const uint64_t deadline = demo::now_ns() + limit_ns;
-	while (!k.ended() && demo::now_ns() < deadline && demo::interrupted() == 0)
+	while (!k.ended() && demo::now_ns() < deadline && tools::interrupted() == 0)
 		k.wait(slice_ms);
 	const bool in_time = k.ended();
 	k.end_all();
@@ -167,7 +167,7 @@ void runner::set_up(const scene &at, uint64_t limit_ns) const
 		return;
 	const std::string output = at.folder + "/setup";
 	const int status = shell(at, wanted_.setup, output, limit_ns);
-	if (status != 0 && demo::interrupted() == 0)
+	if (status != 0 && tools::interrupted() == 0)
 		throw failure("--setup '" + wanted_.setup + "' fails: " + read_printed(output, at.folder).last_line(),
 			      not_unharmed);
 }
@@ -176,7 +176,7 @@ void runner::serve(const scene &at, keeper &server, trial &result, uint64_t limi
 {
 	const uint64_t deadline = demo::now_ns() + limit_ns;
 	result.was_ready = wanted_.ready.empty();
-	while (!result.was_ready && !server.ended() && demo::now_ns() < deadline && demo::interrupted() == 0) {
+	while (!result.was_ready && !server.ended() && demo::now_ns() < deadline && tools::interrupted() == 0) {
 		result.was_ready = shell(at, wanted_.ready, "/dev/null", limit_ns) == 0;
 		if (!result.was_ready)
 			server.wait(slice_ms);
@@ -205,7 +205,7 @@ trial runner::run(const plan &planned, unsigned slot, uint64_t limit_ns, uint64_
 		serve(at, k, result, limit_ns);
 		deadline = demo::now_ns() + (result.timed_out ? 0 : limit_ns); // for its end
 	}
-	while (!k.gone() && demo::interrupted() == 0) {
+	while (!k.gone() && tools::interrupted() == 0) {
 		const uint64_t now = demo::now_ns();
 		if (k.ended() && result.took_ns == 0) {
 			result.took_ns = now - began;
@@ -217,7 +217,7 @@ trial runner::run(const plan &planned, unsigned slot, uint64_t limit_ns, uint64_
 			break;
 		k.wait(static_cast<int>(std::min<uint64_t>(slice_ms, (deadline - now) / ns_per_ms + 1)));
 	}
-	result.interrupted = demo::interrupted() != 0;
+	result.interrupted = tools::interrupted() != 0;
 	result.timed_out = !k.ended() && !result.interrupted;
 	result.left_over = k.ended() && !k.gone();
 	if (result.timed_out) {

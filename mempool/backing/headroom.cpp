@@ -258,6 +258,9 @@ void headroom::thaw_in_child()
 	// The parent's other threads, and what they had asked for, are not here.
 	in_flight_bytes_.store(0, std::memory_order_relaxed);
 	credit_bytes_.store(0, std::memory_order_relaxed);
+	// A child is often moved to a cgroup of its own, and may not wait a second until that is seen. Short of
+	// memory it opens no files for that, as its parent does not.
+	looked_ = looked_ && below_low();
 	lock_.reset_in_child();
 }
 

@@ -283,6 +283,24 @@ void readings_are_few(void **)
 	assert_int_equal(looks_for_cgroup, 1);
 }
 
+void a_child_looks_for_its_own_cgroup(void **)
+{
+	headroom h(script);
+	assert_false(h.look());
+	h.freeze();
+	h.thaw_in_child();
+	base::forget_locks_in_child();
+	scripted.cgroup = {64 * mib, 63 * mib};
+	assert_true(h.look());
+	assert_int_equal(looks_for_cgroup, 2);
+	// Unless it is short of memory already.
+	h.freeze();
+	h.thaw_in_child();
+	base::forget_locks_in_child();
+	assert_true(h.look());
+	assert_int_equal(looks_for_cgroup, 2);
+}
+
 void near_min_each_request_is_looked_at(void **)
 {
 	headroom h(script);
@@ -361,6 +379,7 @@ int main()
 		cmocka_unit_test_setup(auto_wants_a_limit, start_script),
 		cmocka_unit_test_setup(stops_at_min_and_at_half_of_it, start_script),
 		cmocka_unit_test_setup(readings_are_few, start_script),
+		cmocka_unit_test_setup(a_child_looks_for_its_own_cgroup, start_script),
 		cmocka_unit_test_setup(near_min_each_request_is_looked_at, start_script),
 		cmocka_unit_test_setup(a_refusal_stands_for_a_moment, start_script),
 		cmocka_unit_test_setup(a_new_limit_ends_the_credit, start_script),

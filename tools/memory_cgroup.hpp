@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: MIT
 //
-// demo_cgroup.hpp - a memory cgroup of one run's own, of version 1 or 2, with
+// memory_cgroup.hpp - a memory cgroup of one run's own, of version 1 or 2, with
 // the OOM killer on: where memory ends, the kernel kills who touches more.
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 
-namespace demo {
+namespace tools {
+
+/// There are none here, or none may be made; says which, and why.
+struct no_memory_cgroup : std::runtime_error {
+	using std::runtime_error::runtime_error;
+	bool not_allowed = false; // there are some
+};
 
 class memory_cgroup {
       public:
-	/// Makes one beside or below this process's own. Throws failure, which says
-	/// what would have to be allowed.
-	explicit memory_cgroup(uint64_t limit_bytes);
+	/// Makes one beside or below this process's own, NAME with its number behind it.
+	/// Throws no_memory_cgroup.
+	memory_cgroup(const std::string &name, uint64_t limit_bytes);
 	memory_cgroup(const memory_cgroup &) = delete;
 	memory_cgroup &operator=(const memory_cgroup &) = delete;
 	~memory_cgroup(); // whose processes have ended
@@ -29,4 +36,4 @@ class memory_cgroup {
 	bool version_2_ = false;
 };
 
-} // namespace demo
+} // namespace tools

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// demo_cgroup.cpp - see demo_cgroup.hpp.
-#include "tools/demo_cgroup.hpp"
-
-#include "tools/demo.hpp"
-#include "tools/demo_text.hpp"
+// memory_cgroup.cpp - see memory_cgroup.hpp.
+#include "tools/memory_cgroup.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <poll.h>
@@ -14,7 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
-namespace demo {
+namespace tools {
 namespace {
 
 constexpr const char *mount_2 = "/sys/fs/cgroup";
@@ -67,28 +65,27 @@ std::vector<std::string> candidates(bool version_2)
 	return folders;
 }
 
-failure not_allowed(const std::string &what, int error)
+no_memory_cgroup refused(const std::string &folder, int error)
 {
-	return failure(with_errno("--cgroup: " + what, error) +
-		       "; run it as root, or where memory cgroups are delegated to you "
-		       "(systemd-run --user --scope -p Delegate=yes mempool demo --cgroup)");
+	no_memory_cgroup why(folder + " cannot be made, or takes no limit: " + strerror(error));
+	why.not_allowed = true;
+	return why;
 }
 
 } // namespace
 
-memory_cgroup::memory_cgroup(uint64_t limit_bytes)
+memory_cgroup::memory_cgroup(const std::string &name, uint64_t limit_bytes)
 {
 	const bool has_1 = is_there(std::string(mount_1) + "/memory.limit_in_bytes");
 	version_2_ = !has_1 && is_there(std::string(mount_2) + "/cgroup.controllers");
 	if (!has_1 && !version_2_)
-		throw failure("--cgroup: no memory cgroups under " + std::string(mount_2) +
-			      "; the demo without --cgroup needs none");
+		throw no_memory_cgroup("no memory cgroups under " + std::string(mount_2));
 
 	int error = 0;
 	for (const std::string &parent : candidates(version_2_)) {
 		if (version_2_) // as far as it is not already so
 			write_file(parent + "/cgroup.subtree_control", "+memory");
-		folder_ = parent + "/mempool-demo." + std::to_string(getpid());
+		folder_ = parent + "/" + name + "." + std::to_string(getpid());
 		if (mkdir(folder_.c_str(), 0755) != 0) {
 			error = errno;
 			continue;
@@ -100,7 +97,7 @@ memory_cgroup::memory_cgroup(uint64_t limit_bytes)
 		rmdir(folder_.c_str());
 	}
 	if (error != 0)
-		throw not_allowed(folder_ + " cannot be made, or takes no limit", error);
+		throw refused(folder_, error);
 	// Where swap is, memory would end later; where it is not, these files may be missing.
 	write_file(folder_ + (version_2_ ? "/memory.swap.max" : "/memory.swappiness"), "0");
 }
@@ -122,4 +119,4 @@ uint64_t memory_cgroup::oom_kills() const
 	return 0;
 }
 
-} // namespace demo
+} // namespace tools
