@@ -27,6 +27,8 @@ interrupt_guard::interrupt_guard()
 		struct sigaction action = {}; // no SA_RESTART: what sleeps is to look around
 		action.sa_handler = handled[i] == SIGPIPE ? SIG_IGN : note;
 		sigaction(handled[i], &action, &before_[i]);
+		if (before_[i].sa_handler == SIG_IGN) // as by nohup; it is not for us to hear of it
+			sigaction(handled[i], &before_[i], nullptr);
 	}
 }
 

@@ -11,8 +11,8 @@
 
 namespace tools {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP are noted and nothing more; SIGPIPE is
-/// ignored. Then all is as it was.
+/// While it lives, SIGINT, SIGTERM and SIGHUP are noted and nothing more, but for those
+/// that were ignored; SIGPIPE is ignored. Then all is as it was.
 class interrupt_guard {
       public:
 	interrupt_guard();

@@ -359,7 +359,8 @@ test_terminal()
 test_interrupt()
 {
 	local status=0 driver
-	"$mempool" fail --every --timeout 100 -v -- "$victims/hang" 98762 >"$scratch/out" 2>"$scratch/err" &
+	# A shell has its background jobs ignore SIGINT.
+	env --default-signal=INT "$mempool" fail --every --timeout 100 -v -- "$victims/hang" 98762 >"$scratch/out" 2>"$scratch/err" &
 	driver=$!
 	for ((try = 0; try < 3000; try++)); do
 		grep -q '^clean refusal' "$scratch/out" && break

@@ -2,9 +2,13 @@
 //
 // userspace.cpp - why a pointer is not enough in userspace: page faults, fork, and
 // the kernel that kills instead of refusing; what the certificate says.
+#include "tools/interrupt.hpp"
 #include "tools/lab/lessons.hpp"
+#include "tools/lab/oom_kill.hpp"
 #include "tools/lab_stage.hpp"
+#include "tools/memory_cgroup.hpp"
 
+#include <csignal>
 #include <mempool/fault-inject.h>
 #include <mempool/mempool-certificate.h>
 #include <mempool/mempool-limits.h>
@@ -160,10 +164,81 @@ before they take memory, and return NULL while there is still some left. Here th
 	mempool_headroom(&room);
 	s.claim("kmalloc() gave NULL within the budget", taken.size() < most_pages);
 	s.claim("because of a watermark", room.refusals > 0);
-	s.say("mempool demo --cgroup shows the kill itself, in a memory cgroup of its own.");
 	for (void *memory : taken)
 		kfree(memory);
 	mempool_set_limit(0);
+}
+
+std::string verdict(bool guaranteed, unsigned doubts)
+{
+	std::string says = guaranteed ? "It says: guaranteed." : "It says: not guaranteed here, because";
+	for (unsigned doubt = 1; doubt != 0 && doubt <= doubts; doubt <<= 1)
+		if ((doubts & doubt) != 0)
+			says += std::string("; ") + mempool_doubt_text(doubt);
+	return says;
+}
+
+void show_kill(stage &s, const tools::memory_cgroup &small)
+{
+	const child_end killed = without_reserve(small);
+	if (!killed.story.joined)
+		throw tools::no_memory_cgroup("no process can be moved to " + small.procs_file());
+	s.begin("The kill itself", R"(
+A child is put into a memory cgroup of its own that may hold 32 MiB. It maps 64 MiB, which is promised
+to it, and writes to page after page. Nothing else happens to it than that.)");
+	s.cite("In a memory cgroup at its limit the kernel kills at the touch; no call returns an error.");
+	s.claim("pages that it was promised", wanted_pages, killed.story.promised);
+	s.claim("it was never told no", !killed.story.told_no);
+	s.claim("the signal that ended it", SIGKILL, killed.killed_by);
+	s.claim("kills that its cgroup counted", 1, static_cast<int64_t>(killed.oom_kills));
+	s.claim("it was not done", killed.story.written < wanted_pages);
+	s.say("It had written to " + std::to_string(killed.story.written) + " of them when it last told.");
+
+	s.begin("And the reserve beside it", R"(
+Another child in the same cgroup, under the same limit, wants the same 64 MiB page by page, from a pool
+with a reserve of 64 pages. It made the pool after it had joined the cgroup, so that these pages are
+charged there, and asked for its certificate. It may not sleep (GFP_NOWAIT).)");
+	s.cite("With a limit in sight a backing gives NULL, and the reserve serves. It was charged before.")
+		.show(anchor::ask_pages);
+	const child_end lives = with_reserve(small);
+	s.claim("a signal that ended it: none", 0, lives.killed_by);
+	s.claim("its exit status", 0, lives.exit_status);
+	s.claim("kills that its cgroup counted", 0, static_cast<int64_t>(lives.oom_kills));
+	s.claim("when the backing had no more, the reserve gave", certified_pages, lives.story.from_reserve);
+	s.claim("page faults as it wrote to those", 0, lives.story.faults);
+	s.claim("then it was told no: NULL, with which it can go on", lives.story.told_no);
+	s.claim("and it had written to all that it was given", lives.story.promised, lives.story.written);
+	s.say("It got " + std::to_string(lives.story.promised) +
+	      " pages. Its certificate, before the first: " + verdict(lives.story.guaranteed, lives.story.doubts));
+	s.claim("guaranteed means that there is no doubt", lives.story.guaranteed == (lives.story.doubts == 0));
+}
+
+void cannot_show_kill(stage &s, const std::string &why)
+{
+	s.begin("The kill itself: cannot be shown here", R"(
+A child in a small memory cgroup of its own would be killed here, and another one, with a reserve, live.
+For that this process would have to be allowed to make a memory cgroup.)");
+	s.say("It cannot: " + why +
+	      ". Run the lesson as root, or where memory cgroups are delegated to you: systemd-run --user --scope -p "
+	      "Delegate=yes mempool lab userspace. Nothing is claimed in this step.");
+}
+
+/// The cgroup is removed before a signal that came meanwhile has its effect.
+void oom_kill(stage &s)
+{
+	int came = 0;
+	{
+		const tools::interrupt_guard guard;
+		try {
+			const tools::memory_cgroup small("mempool-lab", small_limit_bytes);
+			show_kill(s, small);
+		} catch (const tools::no_memory_cgroup &e) {
+			cannot_show_kill(s, e.what());
+		}
+		came = tools::interrupted();
+	}
+	if (came != 0)
+		raise(came);
 }
 
 void certificate(stage &s, pool &pages)
@@ -175,11 +250,7 @@ pinned, samples whether the pages are in memory, and gives a verdict with its re
 	mempool_cert cert = {};
 	cert.size = sizeof(cert);
 	const int error = mempool_certificate(pages.get(), &cert);
-	std::string says = cert.guaranteed != 0 ? "It says: guaranteed." : "It says: not guaranteed here, because";
-	for (unsigned doubt = 1; doubt != 0 && doubt <= cert.doubts; doubt <<= 1)
-		if ((cert.doubts & doubt) != 0)
-			says += std::string("; ") + mempool_doubt_text(doubt);
-	s.say(says);
+	s.say(verdict(cert.guaranteed != 0, cert.doubts));
 	s.say("What it cannot promise: that a system call on the way does not fail for want of memory, and that the "
 	      "OOM killer of the whole machine spares this process.");
 	s.claim("it was given", 0, error);
@@ -205,6 +276,7 @@ reserve of a pool.)");
 	page_faults(s, writer, pages, ordinary);
 	forks(s, writer, pages, ordinary);
 	oom_killer(s, writer);
+	oom_kill(s);
 	certificate(s, pages);
 }
 

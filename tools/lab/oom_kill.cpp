@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//
+// oom_kill.cpp - see oom_kill.hpp.
+#include "tools/lab/oom_kill.hpp"
+
+#include "tools/interrupt.hpp"
+#include "tools/memory_cgroup.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <mempool/mempool-certificate.h>
+#include <mempool/mempool-limits.h>
+#include <mempool/mempool.h>
+#include <poll.h>
+#include <stdexcept>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace lab {
+namespace {
+
+constexpr size_t page_bytes = 4096;
+constexpr int patience_ms = 60000; // a machine may be loaded, and a cgroup's OOM killer switched off
+
+/// In a child: its story so far, to the parent.
+class teller {
+      public:
+	teller(int fd, const tools::memory_cgroup &inside) : fd_(fd)
+	{
+		const int procs = open(inside.procs_file().c_str(), O_WRONLY | O_CLOEXEC);
+		story.joined = procs >= 0 && write(procs, "0", 1) == 1;
+		if (procs >= 0)
+			close(procs);
+		tell();
+	}
+	void tell() const
+	{
+		if (write(fd_, &story, sizeof(story)) != sizeof(story)) // all at once: it is less than PIPE_BUF
+			_exit(1);
+	}
+	child_story story;
+
+      private:
+	int fd_;
+};
+
+void touch_ordinary_pages(teller &out)
+{
+	void *start =
+		mmap(nullptr, wanted_pages * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (start == MAP_FAILED) {
+		out.story.told_no = true;
+		return;
+	}
+	madvise(start, wanted_pages * page_bytes, MADV_NOHUGEPAGE); // page after page, to be counted
+	out.story.promised = wanted_pages;
+	out.tell();
+	for (int64_t i = 0; i < wanted_pages; i++) {
+		memset(static_cast<char *>(start) + static_cast<size_t>(i) * page_bytes, 1, page_bytes);
+		out.story.written = i + 1;
+		if (i % 256 == 0)
+			out.tell();
+	}
+}
+
+long faults_so_far()
+{
+	rusage used{};
+	getrusage(RUSAGE_THREAD, &used);
+	return used.ru_minflt + used.ru_majflt;
+}
+
+void note_certificate(mempool_t *pool, child_story &story)
+{
+	mempool_cert cert = {};
+	cert.size = sizeof(cert);
+	if (mempool_certificate(pool, &cert) != 0)
+		return;
+	story.guaranteed = cert.guaranteed != 0;
+	story.doubts = cert.doubts;
+}
+
+void take_from_pool(teller &out)
+{
+	mempool_attr attr = MEMPOOL_ATTR_INIT;
+	attr.name = "certified";
+	mempool_t *pool = mempool_create_attr(certified_pages, mempool_alloc_pages, mempool_free_pages, nullptr, &attr);
+	if (pool == nullptr)
+		return;
+	note_certificate(pool, out.story);
+	out.tell();
+	for (int64_t i = 0; i < wanted_pages; i++) {
+		const int level = mempool_curr_nr(pool);
+		void *element = mempool_alloc(pool, GFP_NOWAIT);
+		if (element == nullptr) {
+			out.story.told_no = true;
+			break;
+		}
+		out.story.promised++;
+		const bool reserved = mempool_curr_nr(pool) < level;
+		const long before = faults_so_far();
+		memset(element, 1, page_bytes);
+		if (reserved) {
+			out.story.from_reserve++;
+			out.story.faults += faults_so_far() - before;
+		}
+		out.story.written++;
+		if (i % 256 == 0)
+			out.tell();
+	}
+}
+
+/// Reads what it tells until it has ended, however that comes about.
+void listen_to(pid_t child, int fd, child_story &last)
+{
+	for (int ms = 0; ms < patience_ms && tools::interrupted() == 0;) {
+		pollfd waits = {fd, POLLIN, 0};
+		if (poll(&waits, 1, 20) == 0) {
+			ms += 20;
+			continue;
+		}
+		child_story story;
+		const ssize_t got = read(fd, &story, sizeof(story));
+		if (got == static_cast<ssize_t>(sizeof(story)))
+			last = story;
+		else if (got == 0)
+			return;
+	}
+	kill(child, SIGKILL);
+}
+
+child_end run_child(const tools::memory_cgroup &inside, void (*what)(teller &))
+{
+	int pipe[2] = {-1, -1};
+	if (pipe2(pipe, O_CLOEXEC) != 0)
+		throw std::runtime_error("a pipe cannot be had");
+	child_end ended;
+	const uint64_t kills_before = inside.oom_kills();
+	const pid_t child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (const int signal_nr : {SIGINT, SIGTERM, SIGHUP})
+			signal(signal_nr, SIG_IGN); // the parent's, who ends this one
+		close(pipe[0]);
+		teller out(pipe[1], inside);
+		if (out.story.joined)
+			what(out);
+		out.tell();
+		_exit(0);
+	}
+	close(pipe[1]);
+	if (child > 0)
+		listen_to(child, pipe[0], ended.story);
+	close(pipe[0]);
+	if (child < 0)
+		throw std::runtime_error("a child cannot be forked");
+	int status = 0;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+	ended.killed_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	ended.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	ended.oom_kills = inside.oom_kills() - kills_before;
+	return ended;
+}
+
+} // namespace
+
+child_end without_reserve(const tools::memory_cgroup &inside)
+{
+	return run_child(inside, touch_ordinary_pages);
+}
+
+child_end with_reserve(const tools::memory_cgroup &inside)
+{
+	return run_child(inside, take_from_pool);
+}
+
+} // namespace lab
