@@ -4,9 +4,9 @@
 // have their folder; all that they share is under one lock.
 #include "tools/fail_sweep.hpp"
 
-#include "tools/interrupt.hpp"
 #include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
+#include "tools/interrupt.hpp"
 
 #include <algorithm>
 #include <chrono>

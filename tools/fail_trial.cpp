@@ -3,9 +3,9 @@
 // fail_trial.cpp - see fail_trial.hpp.
 #include "tools/fail_trial.hpp"
 
-#include "tools/interrupt.hpp"
 #include "tools/demo_text.hpp"
 #include "tools/fail_scene.hpp"
+#include "tools/interrupt.hpp"
 
 #include <algorithm>
 #include <cerrno>
