@@ -22,7 +22,7 @@ std::string head_of(const options &wanted, unsigned shard)
 {
 	static constexpr const char *modes[] = {"stacks", "every", "nth", "random", "pairs"};
 	json j;
-	j["mempool-fail"] = 2;
+	j["mempool-fail"] = 3;
 	j["command"] = wanted.command;
 	j["mode"] = modes[static_cast<size_t>(wanted.mode)];
 	j["persistent"] = wanted.persistent;

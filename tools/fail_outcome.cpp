@@ -91,6 +91,8 @@ outcome outcome_of(const trial &t, const reference &known)
 	for (const injection &i : t.seen.injections)
 		if (o.failed.size() < 2)
 			o.failed.push_back(i);
+	if (const size_t nr = o.failed.empty() ? 0 : o.failed.front().process; nr >= 1 && nr <= t.seen.processes.size())
+		o.allocations = t.seen.processes[nr - 1].allocations;
 	for (const site &s : t.seen.sites)
 		if (!known.knows(s.digest))
 			o.sites.push_back(s);
@@ -131,6 +133,7 @@ json to_json(const outcome &o)
 	for (const injection &i : o.failed)
 		j["failed"].push_back(to_json(i));
 	j["failures"] = o.failures;
+	j["allocations"] = o.allocations;
 	j["took_ns"] = o.took_ns;
 	// Whose turn it may be next. One without calls has them elsewhere.
 	j["sites"] = json::array();
@@ -151,6 +154,7 @@ outcome outcome_from(const json &j)
 	for (const json &one : j.at("failed"))
 		o.failed.push_back(injection_from(one));
 	o.failures = j.at("failures").get<uint64_t>();
+	o.allocations = j.at("allocations").get<uint64_t>();
 	o.took_ns = j.at("took_ns").get<uint64_t>();
 	for (const json &one : j.at("sites")) {
 		site s;

@@ -17,6 +17,7 @@ struct outcome {
 	std::vector<judgement> judged; // the worst first
 	std::vector<injection> failed; // at most two: the first, and the second of a pair
 	uint64_t failures = 0;         // all of them
+	uint64_t allocations = 0;      // of the process in which the first failed
 	uint64_t took_ns = 0;
 	std::vector<site> sites; // that it went through
 	verdict what() const { return judged.empty() ? verdict::unreached : judged.front().what; }

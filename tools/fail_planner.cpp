@@ -3,6 +3,7 @@
 // fail_planner.cpp - see fail_planner.hpp.
 #include "tools/fail_planner.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace fail {
@@ -118,8 +119,8 @@ void planner::plan_seconds(const outcome &o)
 	for (const site &s : o.sites)
 		if (s.process == first.process)
 			add(s.n, urgent_);
-	for (uint64_t k = 1; k <= seconds_each; k++)
-		add(first.n + k, waiting_);
+	for (uint64_t n = first.n + 1; n <= std::min(first.n + seconds_each, o.allocations); n++)
+		add(n, waiting_);
 }
 
 void planner::learn(const outcome &o)

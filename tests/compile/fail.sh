@@ -122,6 +122,29 @@ test_modes()
 	says 'The budget is spent: 1 runs or more are left'
 }
 
+# What takes two failures is found each time, whatever ends first: the pairs are the same ones. A budget ends it in order.
+test_pairs()
+{
+	local jobs i
+	run 1 --pairs --json "$scratch/pairs" -- "$victims/second_crash"
+	for jobs in 1 2 4; do
+		for i in 1 2 3; do
+			run 1 --pairs --jobs $jobs --json "$scratch/again" -- "$victims/second_crash"
+			says '^1\. crash in main \(second_crash\.c:'
+			says '^   and then: malloc of 40 bytes'
+			cmp <(runs_of "$scratch/pairs") <(runs_of "$scratch/again") || fail "--jobs $jobs: other pairs: $(runs_of "$scratch/again")"
+		done
+	done
+	# The first one alone comes first, then what allocates only because of it.
+	run 0 --pairs --budget 1 -- "$victims/second_crash"
+	says 'The budget is spent: [1-9][0-9]* runs or more are left'
+	run 1 --pairs --budget 2 -- "$victims/second_crash"
+	says 'crash in main'
+	# No run is spent on a second one that is not there any more.
+	run 1 --pairs -- "$victims/lost_realloc"
+	says '^2 runs in '
+}
+
 test_filters()
 {
 	local victim=$victims/unchecked_malloc
@@ -319,6 +342,13 @@ test_shards()
 			fail "$n parts are not the whole: $(diff <(runs_of "$scratch/whole") <(sort "$scratch/all"))"
 		[ "$n" -ne 2 ] || grep -q '"foreign": [1-9]' "$scratch/part2" || fail "the second of 2 looked at nothing of the first"
 	done
+	run 0 --pairs --only-function 'step_[12]' --json "$scratch/whole_pairs" -- "$scratch/detours"
+	[ "$(runs_of "$scratch/whole_pairs" | grep -c ':t=')" -gt 10 ] || fail "too few pairs: $(runs_of "$scratch/whole_pairs")"
+	for i in 1 2; do
+		run 0 --pairs --only-function 'step_[12]' --jobs 2 --shard $i/2 --json "$scratch/part$i" -- "$scratch/detours"
+	done
+	cmp <(runs_of "$scratch/whole_pairs") <(cat <(runs_of "$scratch/part1") <(runs_of "$scratch/part2") | sort) ||
+		fail "the parts of --pairs are not the whole"
 	# What another part has noted in the same folder need not be done again for that.
 	mkdir "$scratch/shared"
 	for i in 1 2; do
@@ -377,6 +407,7 @@ test_interrupt()
 test_usage
 test_not_unharmed
 test_modes
+test_pairs
 test_filters
 test_surroundings
 test_reports
