@@ -132,13 +132,13 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS  ?= suppressions=$(CURDIR)/tests/tsan.supp:second_deadlock_stack=1:die_after_fork=0
 endif
 asan: ## both suites under AddressSanitizer and LeakSanitizer
-	@$(SANITIZED) INSTRUMENT='-fsanitize=address $(SAN_FLAGS)' check
+	+@$(SANITIZED) INSTRUMENT='-fsanitize=address $(SAN_FLAGS)' check
 # Without the look for nulls: relaxing the access to a thread's variable, GNU ld
 # turns the addition whose flags that look goes by into a lea, which sets none.
 ubsan: ## both suites under UndefinedBehaviorSanitizer
-	@$(SANITIZED) INSTRUMENT='-fsanitize=undefined -fno-sanitize=null $(SAN_FLAGS)' check
+	+@$(SANITIZED) INSTRUMENT='-fsanitize=undefined -fno-sanitize=null $(SAN_FLAGS)' check
 tsan: ## both suites under ThreadSanitizer
-	@$(SANITIZED) INSTRUMENT='-fsanitize=thread $(SAN_FLAGS)' check
+	+@$(SANITIZED) INSTRUMENT='-fsanitize=thread $(SAN_FLAGS)' check
 
 COVERAGE_MIN ?= 90
 coverage: ## line coverage of mempool/ and reserve/ by both suites; fails under 90 %
