@@ -46,6 +46,11 @@ SIZE_OBJ := $(BUILD)/obj/tools/size_simulate.o $(BUILD)/obj/tools/size_replay.o
 $(BUILD)/tests/cmocka/test_size: CMOCKA_MORE = $(SIZE_OBJ)
 $(BUILD)/tests/cmocka/test_size: $(SIZE_OBJ)
 
+# A part of the preloaded library that stands alone.
+HEAPS_OBJ := $(BUILD)/obj/tools/preload/heaps.o
+$(BUILD)/tests/cmocka/test_heaps: CMOCKA_MORE = $(HEAPS_OBJ)
+$(BUILD)/tests/cmocka/test_heaps: $(HEAPS_OBJ)
+
 $(BUILD)/tests/model: $(MODEL_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
 	@mkdir -p $(@D)
 	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(MODEL_OBJ) -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'

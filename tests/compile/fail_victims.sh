@@ -48,6 +48,7 @@ declare -A planted=(
 	[second_crash]='crash in main \(second_crash\.c:[0-9]+\)$'
 	[assert_abort]='abort in main \(assert_abort\.c:[0-9]+\)$'
 	[bad_alloc]='abort in (main|std::)'
+	[operators]='crash in main \(operators\.cpp:[0-9]+\)$' # fail_operators.sh has the rest of it
 	[sanitized]='sanitizer report in main \(sanitized\.c:[0-9]+\)$'
 )
 

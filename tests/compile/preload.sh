@@ -12,6 +12,26 @@ so=$BUILD/libmempool-preload.so
 
 cat >"$scratch/expected" <<'END'
 _Exit
+_ZdaPv
+_ZdaPvRKSt9nothrow_t
+_ZdaPvSt11align_val_t
+_ZdaPvSt11align_val_tRKSt9nothrow_t
+_ZdaPvm
+_ZdaPvmSt11align_val_t
+_ZdlPv
+_ZdlPvRKSt9nothrow_t
+_ZdlPvSt11align_val_t
+_ZdlPvSt11align_val_tRKSt9nothrow_t
+_ZdlPvm
+_ZdlPvmSt11align_val_t
+_Znam
+_ZnamRKSt9nothrow_t
+_ZnamSt11align_val_t
+_ZnamSt11align_val_tRKSt9nothrow_t
+_Znwm
+_ZnwmRKSt9nothrow_t
+_ZnwmSt11align_val_t
+_ZnwmSt11align_val_tRKSt9nothrow_t
 __libc_start_main
 _exit
 aligned_alloc
@@ -25,6 +45,7 @@ mempool_fail_here
 mmap
 mmap64
 mremap
+munmap
 posix_memalign
 pthread_create
 pvalloc
@@ -46,7 +67,7 @@ fi
 
 while read -r name; do
 	case $name in
-	__libc_start_main | cfree | mempool_fail_here) continue ;;
+	__libc_start_main | cfree | mempool_fail_here | _Z*) continue ;;
 	esac
 	grep -qE "^\.Fn $name\b" docs/man/mempool-preload.7 || fail "mempool-preload(7) does not name $name()"
 done <"$scratch/expected"

@@ -21,18 +21,23 @@ bool decide_counted(call_kind call, size_t size, call_site site, uint64_t n);
 /// The stack that decide() noted last for this thread, for the table of live blocks; index + 1.
 inline constinit thread_local uint32_t last_stack = 0;
 
-/// Does it fail? Where nothing but a count is asked for, this is one addition.
-__attribute__((always_inline)) inline bool fails(call_kind call, size_t size)
+/// Does it fail, when called from there? Where nothing but a count is asked for, this is one addition.
+__attribute__((always_inline)) inline bool fails(call_kind call, size_t size, call_site site)
 {
 	if (!is_active() || mine.busy)
 		return false;
-	const call_site site = this_site();
 	if (!orders_here.plain || (orders_here.orders->calls & bit(call)) == 0)
 		return decide(call, size, site);
 	const uint64_t n = self->candidates.fetch_add(1, std::memory_order_relaxed) + 1;
 	if (n < orders_here.plain_from) [[likely]]
 		return false;
 	return decide_counted(call, size, site, n);
+}
+
+/// The same in the interposed function itself.
+__attribute__((always_inline)) inline bool fails(call_kind call, size_t size)
+{
+	return fails(call, size, this_site());
 }
 
 // filters.cpp

@@ -3,12 +3,12 @@
 // heap.cpp - stands before malloc() and its family, and before mmap().
 //
 // glibc's strdup(), asprintf(), getline() and the like call these through its
-// procedure linkage table, so they fail with them; so does the ordinary operator new.
+// procedure linkage table, so they fail with them. C++'s operators: operators.cpp.
 //
 // Race table: all calls may run together; in signal handlers as far as the next
 // allocator allows it.
-#include "tools/preload/blocks.hpp"
-#include "tools/preload/decide.hpp"
+#include "tools/preload/heap.hpp"
+#include "tools/preload/heaps.hpp"
 
 #include <cerrno>
 #include <cstdarg>
@@ -37,18 +37,18 @@ void *map_early(void *at, size_t bytes, int protection, int flags, int fd, off_t
 	return reinterpret_cast<void *>(syscall(SYS_mmap, at, bytes, protection, flags, fd, offset));
 }
 
+/// What was mapped, noted if the allocator did so.
+void *mapped(void *memory, size_t bytes, call_site site)
+{
+	if (allocator.has(site.pc) && memory != MAP_FAILED) [[unlikely]]
+		note_heap(memory, bytes);
+	return memory;
+}
+
 void *from_cradle(size_t bytes, size_t alignment)
 {
 	void *block = cradle_alloc(bytes, alignment);
 	return block != nullptr ? block : out_of_memory();
-}
-
-/// The block as the table wants it; most often there is none.
-void *given(void *block, size_t bytes)
-{
-	if (is_active() && orders_here.track) [[unlikely]]
-		note_block(block, bytes, last_stack);
-	return block;
 }
 
 /// realloc() without the question whether it is to fail.
@@ -122,15 +122,8 @@ PRELOAD_EXPORT void *reallocarray(void *block, size_t count, size_t size)
 
 PRELOAD_EXPORT void free(void *block)
 {
-	if (block == nullptr)
-		return;
-	if (in_cradle(block)) [[unlikely]]
-		return;
-	if (!can_go_on()) [[unlikely]]
-		return; // nobody has given out anything else yet
-	if (is_active() && orders_here.track && note_free(block, false, this_site()) == verdict::refuse) [[unlikely]]
-		return;
-	next.free(block);
+	if (may_go_back(block, this_site())) [[likely]]
+		next.free(block);
 }
 
 PRELOAD_EXPORT void cfree(void *block)
@@ -190,7 +183,7 @@ PRELOAD_EXPORT void *mmap(void *at, size_t bytes, int protection, int flags, int
 		return map_early(at, bytes, protection, flags, fd, offset);
 	if (fails(call_kind::mmap, bytes)) [[unlikely]]
 		return map_failed();
-	return next.mmap(at, bytes, protection, flags, fd, offset);
+	return mapped(next.mmap(at, bytes, protection, flags, fd, offset), bytes, this_site());
 }
 
 PRELOAD_EXPORT void *mmap64(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
@@ -199,7 +192,7 @@ PRELOAD_EXPORT void *mmap64(void *at, size_t bytes, int protection, int flags, i
 		return map_early(at, bytes, protection, flags, fd, offset);
 	if (fails(call_kind::mmap, bytes)) [[unlikely]]
 		return map_failed();
-	return next.mmap64(at, bytes, protection, flags, fd, offset);
+	return mapped(next.mmap64(at, bytes, protection, flags, fd, offset), bytes, this_site());
 }
 
 PRELOAD_EXPORT void *mremap(void *at, size_t bytes, size_t new_bytes, int flags, ...)
@@ -210,5 +203,17 @@ PRELOAD_EXPORT void *mremap(void *at, size_t bytes, size_t new_bytes, int flags,
 	va_end(more);
 	if (!can_go_on() || (new_bytes > bytes && fails(call_kind::mremap, new_bytes))) [[unlikely]]
 		return map_failed();
-	return next.mremap(at, bytes, new_bytes, flags, to);
+	void *moved = next.mremap(at, bytes, new_bytes, flags, to);
+	if (moved != MAP_FAILED && new_bytes > 0)
+		forget_heap(at, bytes);
+	return mapped(moved, new_bytes, this_site());
+}
+
+PRELOAD_EXPORT int munmap(void *at, size_t bytes)
+{
+	if (!can_go_on()) [[unlikely]]
+		return static_cast<int>(syscall(SYS_munmap, at, bytes));
+	// First: once it is unmapped another thread may map the same.
+	forget_heap(at, bytes);
+	return next.munmap(at, bytes);
 }

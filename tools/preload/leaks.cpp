@@ -4,6 +4,7 @@
 #include "tools/preload/leaks.hpp"
 
 #include "tools/preload/blocks.hpp"
+#include "tools/preload/heaps.hpp"
 #include "tools/preload/next.hpp"
 #include "tools/preload/roots.hpp"
 
@@ -77,6 +78,18 @@ void look_at_word(uintptr_t word, void *arg)
 	}
 }
 
+/// Without what the allocator has for itself.
+void look_between(search &s, uintptr_t start, uintptr_t end)
+{
+	while (start < end) {
+		const heap_range heap = heap_behind(start);
+		const uintptr_t until = heap.start != 0 ? std::min(heap.start, end) : end;
+		if (start < until)
+			each_word(s.buffer, start, until, look_at_word, &s);
+		start = until < end ? heap.end : end;
+	}
+}
+
 /// Looks into what is no block: blocks are looked into when something points to them.
 void look_at_range(const memory_range &range, void *arg)
 {
@@ -91,13 +104,13 @@ void look_at_range(const memory_range &range, void *arg)
 		if (b.end() <= at || (!b.live && b.bytes >= surely_still_heap))
 			continue;
 		if (b.start > at)
-			each_word(s->buffer, at, b.start, look_at_word, s);
+			look_between(*s, at, b.start);
 		at = b.end();
 		if (range.heap)
 			return;
 	}
 	if (at < range.end)
-		each_word(s->buffer, at, range.end, look_at_word, s);
+		look_between(*s, at, range.end);
 }
 
 void follow(search &s)

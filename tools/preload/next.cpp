@@ -5,6 +5,7 @@
 
 #include <array>
 #include <dlfcn.h>
+#include <link.h>
 
 namespace mp::preload {
 namespace {
@@ -20,6 +21,15 @@ template <class Function> void look_up(Function *&into, const char *name)
 
 } // namespace
 
+code_range code_around(const void *at)
+{
+	dl_find_object found = {};
+	if (_dl_find_object(const_cast<void *>(at), &found) != 0)
+		return {};
+	const auto start = reinterpret_cast<uintptr_t>(found.dlfo_map_start);
+	return {start, reinterpret_cast<uintptr_t>(found.dlfo_map_end) - start};
+}
+
 void find_next()
 {
 	look_up(next.malloc, "malloc");
@@ -34,6 +44,7 @@ void find_next()
 	look_up(next.mmap, "mmap");
 	look_up(next.mmap64, "mmap64");
 	next.mremap = reinterpret_cast<decltype(next.mremap)>(dlsym(RTLD_NEXT, "mremap"));
+	look_up(next.munmap, "munmap");
 	look_up(next.sigaction, "sigaction");
 	look_up(next.signal, "signal");
 	look_up(next.pthread_create, "pthread_create");
@@ -42,6 +53,10 @@ void find_next()
 	look_up(next.quick_exit, "quick_exit");
 	for (const char *name : {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init"})
 		next.is_sanitizer = next.is_sanitizer || dlsym(RTLD_DEFAULT, name) != nullptr;
+	allocator = code_around(reinterpret_cast<const void *>(next.malloc));
+	if (allocator.has(reinterpret_cast<uintptr_t>(next.exit))) // tcmalloc has an mmap(), too
+		allocator = {};
+	find_next_operators();
 }
 
 void *cradle_alloc(size_t bytes, size_t alignment)

@@ -29,6 +29,7 @@ struct next_functions {
 	void *(*mmap)(void *, size_t, int, int, int, off_t);
 	void *(*mmap64)(void *, size_t, int, int, int, off_t);
 	void *(*mremap)(void *, size_t, size_t, int, ...);
+	int (*munmap)(void *, size_t);
 	int (*sigaction)(int, const struct sigaction *, struct sigaction *);
 	sighandler_t (*signal)(int, sighandler_t);
 	int (*pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -39,7 +40,22 @@ struct next_functions {
 };
 inline constinit next_functions next = {};
 
+/// Where the next malloc() lies, unless that is libc's. What an allocator makes for itself is not the
+/// program's, as when tcmalloc begins.
+struct code_range {
+	uintptr_t start, bytes;
+
+	bool has(uintptr_t at) const { return at - start < bytes; }
+};
+inline constinit code_range allocator = {};
+
+/// The module that this address is in.
+code_range code_around(const void *at);
+
 void find_next();
+
+/// operators.cpp: which of C++'s operators the program, or a sanitizer, has for itself.
+void find_next_operators();
 
 /// Memory before there is any other.
 void *cradle_alloc(size_t bytes, size_t alignment);

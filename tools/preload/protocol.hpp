@@ -50,7 +50,7 @@ namespace mp::preload {
 
 inline constexpr char page_variable[] = "MEMPOOL_FAIL_PAGE";
 inline constexpr uint64_t page_magic = 0x6c69'6166'6c6f'6f70; // "poolfail"
-inline constexpr uint32_t page_version = 1;
+inline constexpr uint32_t page_version = 2;
 
 inline constexpr size_t max_frames = 48;
 inline constexpr size_t max_modules = 512;
@@ -78,11 +78,13 @@ enum class call_kind : uint32_t {
 	pvalloc,
 	mmap, // as the program calls it; not what libc maps for itself
 	mremap,
+	operator_new, // each attempt of it: when a new_handler is there, it tries again
+	operator_new_array,
 	count,
 };
 inline constexpr const char *call_names[] = {
-	"malloc",   "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc",
-	"memalign", "valloc", "pvalloc", "mmap",         "mremap",
+	"malloc", "calloc",  "realloc", "reallocarray", "posix_memalign", "aligned_alloc",  "memalign",
+	"valloc", "pvalloc", "mmap",    "mremap",       "operator new",   "operator new[]",
 };
 static_assert(std::size(call_names) == static_cast<size_t>(call_kind::count));
 
