@@ -19,6 +19,8 @@ for stub in docs/examples/*_stub.c; do
 	grep -q "examples/${name}_stub.c" docs/tutorial.md || fail "docs/tutorial.md does not speak of $stub"
 	[ "$(status "${name}_stub")" -eq 1 ] || fail "${name}_stub does not fail its check: $(cat "$scratch/out")"
 	grep -q '^not yet: ' "$scratch/out" || fail "${name}_stub does not say what is missing: $(cat "$scratch/out")"
+	grep -qxF -- "$(grep '^not yet: ' "$scratch/out")" docs/tutorial.md ||
+		fail "docs/tutorial.md does not quote what ${name}_stub says: $(cat "$scratch/out")"
 	[ "$(status "${name}_solution")" -eq 0 ] || fail "${name}_solution fails its check: $(cat "$scratch/out")"
 	count=$((count + 1))
 done
