@@ -33,6 +33,11 @@ std::string grouped(uint64_t number)
 	return digits;
 }
 
+std::string counted(uint64_t number, const char *what)
+{
+	return grouped(number) + " " + what + (number == 1 ? "" : "s");
+}
+
 std::string duration(uint64_t ns)
 {
 	static constexpr const char *units[] = {"ns", "us", "ms", "s"};

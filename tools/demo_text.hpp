@@ -14,6 +14,9 @@ __attribute__((format(printf, 1, 2))) std::string text(const char *format, ...);
 /// 1234567 as "1,234,567".
 std::string grouped(uint64_t number);
 
+/// "1 run", "1,250 runs".
+std::string counted(uint64_t number, const char *what);
+
 /// A time with the unit that suits it: "850 ns", "1.2 ms".
 std::string duration(uint64_t ns);
 

@@ -63,10 +63,10 @@ reference unharmed(const options &wanted, const runner &runs)
 std::string introduction(const options &wanted, const reference &known, const std::string &program)
 {
 	const observation &seen = known.unharmed().seen;
-	std::string all = program + ": " + demo::grouped(seen.allocations()) + " allocations";
+	std::string all = program + ": " + demo::counted(seen.allocations(), "allocation");
 	if (seen.processes.size() > 1)
 		all += " in " + std::to_string(seen.processes.size()) + " processes";
-	all += " from " + demo::grouped(seen.sites.size()) + " call stacks when nothing fails, in " +
+	all += " from " + demo::counted(seen.sites.size(), "call stack") + " when nothing fails, in " +
 	       demo::duration(known.unharmed().took_ns) + "\n";
 	for (const std::string &note : known.notes())
 		all += "note: " + note + "\n";

@@ -51,7 +51,7 @@ bool is_last_resort(const place &where, const symbol &s)
 
 std::string describe(const injection &i)
 {
-	return i.function + " of " + demo::grouped(i.bytes) + (i.bytes == 1 ? " byte" : " bytes");
+	return i.function + " of " + demo::counted(i.bytes, "byte");
 }
 
 /// What tells one finding from another: the verdict, and functions of the stack that tells most. Offsets are only used

@@ -5,12 +5,15 @@
 #include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/fail_token.hpp"
+#include "tools/pages.hpp"
 
 #include <algorithm>
 #include <tuple>
 
 namespace fail {
 namespace {
+
+using pages::escaped;
 
 constexpr size_t most_cells = 600; // of the bar; more runs share one
 
@@ -26,13 +29,13 @@ overflow-wrap:anywhere}
 h1{font-size:1.4rem;margin:0}code,pre{font-family:ui-monospace,monospace;font-size:.9em}
 pre{overflow-x:auto;background:var(--box);border:1px solid var(--line);padding:.5rem;margin:.4rem 0}
 .soft{color:var(--soft)}table{border-collapse:collapse}td{padding:.1rem .8rem .1rem 0}td:first-child{text-align:right}
-.bar{display:flex;flex-wrap:wrap;gap:1px;margin:.5rem 0}
-.bar a{flex:1 0 6px;min-width:6px;max-width:26px;height:30px;display:block}
+.bar{display:grid;grid-template-columns:repeat(auto-fill,minmax(var(--cell),1fr));gap:1px;margin:.5rem 0}
+.bar a{height:30px;display:block}
 .bar a:focus,summary:focus-visible{outline:3px solid var(--focus);outline-offset:1px}
 .key{display:inline-block;width:.8em;height:.8em;margin-right:.4em}
 details{border:1px solid var(--line);border-radius:4px;margin:.5rem 0;padding:.4rem .8rem}
 summary{cursor:pointer;font-weight:600}details:target{border-color:var(--focus)}
-.words{white-space:pre-wrap}#now{min-height:3em}.known{opacity:.6}
+.words{white-space:pre-wrap}#now{min-height:3em}.known>summary{color:var(--soft);font-weight:normal}
 )";
 
 constexpr char script[] = R"(
@@ -46,30 +49,6 @@ const to={ArrowRight:i+1,ArrowLeft:i-1,Home:0,End:cells.length-1,n:bad(i,1),p:ba
 if(to===undefined||!cells[to])return;e.preventDefault();cells[i].tabIndex=-1;cells[to].tabIndex=0;cells[to].focus()});
 if(location.hash){const d=document.querySelector(location.hash);if(d)d.open=true}
 )";
-
-std::string escaped(const std::string &text)
-{
-	std::string all;
-	for (const char c : text) {
-		switch (c) {
-		case '&':
-			all += "&amp;";
-			break;
-		case '<':
-			all += "&lt;";
-			break;
-		case '>':
-			all += "&gt;";
-			break;
-		case '"':
-			all += "&quot;";
-			break;
-		default:
-			all += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
-		}
-	}
-	return all;
-}
 
 std::string colour_of(verdict v)
 {
@@ -99,8 +78,12 @@ std::string bar(std::vector<mark> marks)
 		return std::tie(a.process, a.n) < std::tie(b.process, b.n);
 	});
 	const size_t each = std::max<size_t>(1, (marks.size() + most_cells - 1) / most_cells);
-	std::string all =
-		"<div class=\"bar\" role=\"group\" aria-label=\"runs by the number of the failed allocation\">";
+	const size_t cells = (marks.size() + each - 1) / each;
+	std::string all = "<div class=\"bar\" style=\"--cell:" +
+			  std::to_string(cells <= 40    ? 26
+					 : cells <= 150 ? 12
+							: 6) +
+			  "px\" role=\"group\" aria-label=\"runs by the number of the failed allocation\">";
 	for (size_t at = 0; at < marks.size(); at += each)
 		all += cell(marks.begin() + static_cast<ptrdiff_t>(at),
 			    marks.begin() + static_cast<ptrdiff_t>(std::min(at + each, marks.size())));
@@ -126,8 +109,8 @@ std::string entry(const finding &f, size_t number, const account &a)
 			  (number == 1 ? " open" : "") +
 			  "><summary><span class=\"key\" style=\"background:" + colour_of(f.what) + "\"></span>" +
 			  std::to_string(number) + ". " + escaped(f.title) + (f.known ? " (known)" : "") +
-			  "</summary>\n<p>" + escaped(f.why) + "<br><span class=\"soft\">" + demo::grouped(f.runs) +
-			  (f.runs == 1 ? " run" : " runs") + "; fingerprint " + f.fingerprint + "</span></p>\n";
+			  "</summary>\n<p>" + escaped(f.why) + "<br><span class=\"soft\">" +
+			  demo::counted(f.runs, "run") + "; fingerprint " + f.fingerprint + "</span></p>\n";
 	if (!f.shown.calls.empty())
 		all += "<p>" + escaped(f.shown.where) + "</p>" + stack(f.shown.calls, a.names);
 	for (size_t i = 0; i < f.failed.size(); i++)
@@ -158,21 +141,23 @@ std::string as_html(const account &a)
 	std::string words;
 	for (const std::string &word : a.wanted.command)
 		words += (words.empty() ? "" : " ") + word;
-	const std::string found = found_in_short(a.found);
 	const trial &unharmed = a.known.unharmed();
 	std::string all = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
 			  "content=\"width=device-width, initial-scale=1\">\n<title>mempool fail: " +
-			  escaped(words) + "</title>\n<style>" + style + "</style></head><body>\n<h1>mempool fail: " +
-			  (found.empty() ? "nothing found" : escaped(found)) + "</h1>\n<pre class=\"words\">" +
-			  escaped(words) + "</pre>\n";
-	all += "<p>" + demo::grouped(a.found.runs()) + " runs in " + demo::duration(a.done.took_ns) +
-	       "; when nothing fails, " + demo::grouped(unharmed.seen.allocations()) + " allocations from " +
-	       demo::grouped(unharmed.seen.sites.size()) + " call stacks in " + demo::duration(unharmed.took_ns) +
+			  escaped(words) + "</title>\n<style>" + style +
+			  "</style></head><body>\n<h1>mempool fail: " + found_in_short(a) +
+			  "</h1>\n<pre class=\"words\">" + escaped(words) + "</pre>\n";
+	all += "<p>" + demo::counted(a.found.runs(), "run") + " in " + demo::duration(a.done.took_ns) +
+	       "; when nothing fails, " + demo::counted(unharmed.seen.allocations(), "allocation") + " from " +
+	       demo::counted(unharmed.seen.sites.size(), "call stack") + " in " + demo::duration(unharmed.took_ns) +
 	       ".</p>\n";
 	for (const std::string &note : a.known.notes())
 		all += "<p class=\"soft\">" + escaped(note) + "</p>\n";
-	if (a.done.interrupted || a.done.left > 0)
-		all += "<p><b>" + demo::grouped(a.done.left) + " runs or more are left.</b></p>\n";
+	if (a.wanted.shards > 1)
+		all += "<p>This is part " + std::to_string(a.wanted.shard) + " of " + std::to_string(a.wanted.shards) +
+		       ".</p>\n";
+	if (const std::string left = left_in_short(a.done); !left.empty())
+		all += "<p id=\"left\"><b>" + left + "</b></p>\n";
 	all += legend(a) + "<h2>Runs, by the number of the allocation that failed</h2>\n" + bar(a.done.marks);
 	all += "<p id=\"now\" aria-live=\"polite\" class=\"soft\">Tab to the bar, then the arrow keys, Home and End "
 	       "move along "

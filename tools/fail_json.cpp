@@ -4,6 +4,7 @@
 #include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/fail_token.hpp"
+#include "tools/pages.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -55,29 +56,12 @@ json finding_json(const finding &f, const account &a)
 	return j;
 }
 
-/// Text for XML: what it cannot hold is replaced.
+/// Text for XML, of which each byte must be UTF-8.
 std::string escaped(const std::string &text)
 {
 	// nlohmann's replacement of what is not UTF-8, and a way back.
-	const std::string clean =
-		json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
-	std::string all;
-	for (const char c : clean) {
-		const auto byte = static_cast<unsigned char>(c);
-		if (c == '&')
-			all += "&amp;";
-		else if (c == '<')
-			all += "&lt;";
-		else if (c == '>')
-			all += "&gt;";
-		else if (c == '"')
-			all += "&quot;";
-		else if (byte < 0x20 && c != '\n' && c != '\t')
-			all += '?';
-		else
-			all += c;
-	}
-	return all;
+	return pages::escaped(
+		json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>());
 }
 
 std::string case_of(const finding &f, size_t number, const account &a)

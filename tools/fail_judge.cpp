@@ -298,12 +298,12 @@ void reference::look_for_leaks(const trial &t, std::vector<judgement> &all) cons
 		const auto known = leaked_blocks_.find(l.stack);
 		const uint64_t before = known == leaked_blocks_.end() ? 0 : known->second;
 		if (l.blocks > before)
-			all.push_back(
-				{verdict::leak,
-				 demo::text("%s of %s bytes are lost: nothing points to %s",
-					    l.blocks == 1 ? "a block" : (demo::grouped(l.blocks) + " blocks").c_str(),
-					    demo::grouped(l.bytes).c_str(), l.blocks == 1 ? "it" : "them"),
-				 l.calls, "the lost block was allocated by"});
+			all.push_back({verdict::leak,
+				       demo::text("%s of %s %s lost: nothing points to %s",
+						  l.blocks == 1 ? "a block" : demo::counted(l.blocks, "block").c_str(),
+						  demo::counted(l.bytes, "byte").c_str(), l.blocks == 1 ? "is" : "are",
+						  l.blocks == 1 ? "it" : "them"),
+				       l.calls, "the lost block was allocated by"});
 	}
 }
 

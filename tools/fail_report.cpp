@@ -135,10 +135,28 @@ std::string found_in_short(const findings &found)
 	return all;
 }
 
+std::string found_in_short(const account &a)
+{
+	const std::string what = found_in_short(a.found);
+	const size_t known = a.found.all().size() - a.found.fresh();
+	if (!what.empty() && known > 0)
+		return what + " (" + std::to_string(known) + " known, " + std::to_string(a.found.fresh()) + " new)";
+	if (!what.empty())
+		return what;
+	return left_in_short(a.done).empty() ? "nothing found" : "nothing found so far";
+}
+
+std::string left_in_short(const result &done)
+{
+	if (!done.interrupted && done.left == 0)
+		return "";
+	return std::string(done.interrupted ? "It was interrupted: " : "The budget is spent: ") +
+	       demo::counted(done.left, "run") + " or more " + (done.left == 1 ? "is" : "are") + " left.";
+}
+
 std::string summary(const account &a)
 {
-	std::string all = "\n" + demo::grouped(a.found.runs()) + (a.found.runs() == 1 ? " run" : " runs") + " in " +
-			  demo::duration(a.done.took_ns);
+	std::string all = "\n" + demo::counted(a.found.runs(), "run") + " in " + demo::duration(a.done.took_ns);
 	if (a.done.resumed > 0)
 		all += ", of which " + demo::grouped(a.done.resumed) + " were done earlier";
 	all += ":\n";
@@ -149,16 +167,9 @@ std::string summary(const account &a)
 	if (a.done.foreign > 0)
 		all += "  " + demo::text("%8s", demo::grouped(a.done.foreign).c_str()) +
 		       "  more, of other shards' stacks, told which stacks are this one's\n";
-	if (a.done.interrupted)
-		all += "It was interrupted: " + demo::grouped(a.done.left) + " runs or more are left.\n";
-	else if (a.done.left > 0)
-		all += "The budget is spent: " + demo::grouped(a.done.left) + " runs or more are left.\n";
-	const size_t known = a.found.all().size() - a.found.fresh();
-	const std::string what = found_in_short(a.found);
-	all += "fail: " + (what.empty() ? "nothing found" : what);
-	if (known > 0)
-		all += " (" + std::to_string(known) + " known, " + std::to_string(a.found.fresh()) + " new)";
-	all += "\n";
+	if (const std::string left = left_in_short(a.done); !left.empty())
+		all += left + "\n";
+	all += "fail: " + found_in_short(a) + "\n";
 	if (!a.found.all().empty())
 		all += "Show the first again: " + replay_command(a.found.all().front().token, a.wanted) + "\n";
 	return all;

@@ -28,6 +28,10 @@ std::string text_of(const outcome &o, const options &wanted, symbols &names);
 std::string site_of(const call_stack &calls, symbols &names);
 /// "2 crashes, 1 leak"; "" when there is none.
 std::string found_in_short(const findings &found);
+/// The same of a whole sweep, which may have found nothing, or nothing yet.
+std::string found_in_short(const account &a);
+/// That there are runs left, and why; "" when there are none.
+std::string left_in_short(const result &done);
 /// The end of the report: how many runs ended how.
 std::string summary(const account &a);
 /// What shows it again, for a shell: `mempool fail --replay TOKEN -- COMMAND`.

@@ -57,7 +57,7 @@ std::string escaped(std::string_view text)
 			made += "&quot;";
 			break;
 		default:
-			made += c;
+			made += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? '?' : c;
 		}
 	return made;
 }

@@ -23,7 +23,7 @@ using filling = std::pair<std::string_view, std::string_view>;
 /// The page with each "@NAME@" of the fillings replaced, in the order in which they stand there.
 std::string filled(std::string_view page, const std::vector<filling> &with);
 
-/// Text in HTML.
+/// Text in HTML or XML. Control characters, which neither can hold, become question marks.
 std::string escaped(std::string_view text);
 
 /// JSON inside of a script element: nothing in it can end that.

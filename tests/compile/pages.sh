@@ -40,7 +40,60 @@ cp "$victims/assert_abort" "$scratch/$long"
 sweep 1 fail-long --every -- "$scratch/$long"
 sweep 0 fail-nothing -- "$victims/error_leak_mended"
 
-# recorded NAME RECORDING...: as a page and as CSV.
+# More runs than the bar has cells, two mistakes near the end, one of them accepted earlier. All runs but the last forty are
+# copies of a first one, as if noted by an earlier sweep.
+cat >"$scratch/many.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+static char buffer[BUFSIZ];
+__attribute__((noinline)) static void careless(volatile char *p) { *p = 1; }
+int main(void)
+{
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	for (int i = 1; i <= 1250; i++) {
+		void *volatile p = malloc(16);
+		if (p == NULL && i == 1230)
+			careless(p);
+		if (p == NULL && i != 1240) {
+			fputs("many: out of memory\n", stderr);
+			return 1;
+		}
+		if (p == NULL)
+			puts("one less");
+		free(p);
+	}
+	puts("all");
+	return 0;
+}
+END
+"$CC" -O1 -g -Wall -Wextra -Werror "$scratch/many.c" -o "$scratch/many" || fail "many.c does not compile"
+timeout -s KILL 120 "$mempool" fail --every --budget 1 --resume "$scratch/journal" -- "$scratch/many" >/dev/null || fail "a first run"
+first=$(tail -n 1 "$scratch/journal")
+[[ $first == *'"n":1,'* && $first == *'"n":1,'*'"n":1,'* ]] || fail "the journal's form is another: $first"
+for ((n = 2; n <= 1210; n++)); do
+	echo "${first//'"n":1,'/"\"n\":$n,"}"
+done >>"$scratch/journal"
+sweep 1 fail-many --every --resume "$scratch/journal" -- "$scratch/many"
+grep -q '"resumed": 1210,' "$scratch/pages/fail-many.json" || fail "fail-many: does the noted runs again"
+sed -n 's/.*"fingerprint": "\([0-9a-f]*\)".*/\1/p' "$scratch/pages/fail-many.json" | head -n 1 >"$scratch/known"
+sweep 1 fail-known --every --resume "$scratch/journal" --known "$scratch/known" -- "$scratch/many"
+
+# A part, one that spent its budget, and one that was interrupted: in its third run, which would take the whole time limit.
+sweep 1 fail-part --every --shard 2/2 --budget 2 -- "$victims/error_leak"
+pages+=("$scratch/pages/fail-interrupted")
+timeout -s KILL 120 "$mempool" fail --every --timeout 100 -v --html "$scratch/pages/fail-interrupted.html" \
+	--json "$scratch/pages/fail-interrupted.json" -- "$victims/hang" >"$scratch/out" 2>&1 &
+driver=$!
+for ((try = 0; try < 6000; try++)); do
+	grep -q '^clean refusal' "$scratch/out" && break
+	read -rt 0.01 <> <(:) || true
+done
+kill -INT "$(ps -o pid= --ppid "$driver" | head -n 1)"
+status=0
+wait "$driver" || status=$?
+[ "$status" -eq 130 ] || fail "SIGINT ends it with status $status: $(cat "$scratch/out")"
+
+: as a page and as CSV.
 recorded()
 {
 	local form
