@@ -58,11 +58,17 @@ test_allocator()
 	jq -e '.findings[] | select(.verdict == "crash") | .failed[0] |
 		.call == "operator new[]" and .stack[0].function == "main"' "$scratch/json" >/dev/null ||
 		fail "$name: named otherwise: $(jq -c '.findings[] | [.title, .failed[0].call, .failed[0].stack[0]]' "$scratch/json")"
+	# Threads, children, a handler, and what was made before anybody was watching.
+	compile -o "$scratch/storm.$name" "$scratch/storm.o" -pthread "${@:2}"
+	sweep 0 --probability 5 --runs 4 --json "$scratch/json" -- "$scratch/storm.$name"
+	jq -e '.verdicts.same == 4 and .unharmed.notes == [] and .unharmed.processes == 11' "$scratch/json" >/dev/null ||
+		fail "$name: $(jq -c '[.verdicts, .unharmed]' "$scratch/json") $(cat "$scratch/out")"
 	echo "$name: all faults found in $allocations allocations"
 }
 
 compile -c -o "$scratch/operators.o" tests/harness/victims/operators.cpp
 compile -c -DMENDED -o "$scratch/mended.o" tests/harness/victims/operators.cpp
+compile -c -pthread -o "$scratch/storm.o" tests/harness/subjects/storm.cpp
 test_allocator libstdc++
 missing=
 for name in jemalloc tcmalloc_minimal; do

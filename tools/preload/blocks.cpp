@@ -29,6 +29,10 @@ constinit std::array<part, size_t{1} << part_bits> parts = {};
 /// Something happened that the table does not know of.
 constinit std::atomic<bool> blind{false};
 
+/// Given out before there were orders, as to what runs before all constructors.
+constinit std::array<std::atomic<uintptr_t>, 1024> early_blocks = {};
+constinit std::atomic<size_t> early_used{0};
+
 struct own_range {
 	std::atomic<uintptr_t> start;
 	size_t bytes;
@@ -139,8 +143,19 @@ uint32_t note_freeing_stack(call_site site)
 	return note_stack(described, {call_kind::count, 0, 0});
 }
 
+bool was_early(uintptr_t start)
+{
+	const size_t end = std::min(early_used.load(relaxed), early_blocks.size());
+	return std::any_of(early_blocks.begin(), early_blocks.begin() + end, [start](std::atomic<uintptr_t> &early) {
+		uintptr_t expected = start;
+		return early.compare_exchange_strong(expected, 0, relaxed);
+	});
+}
+
 verdict judge_unknown(uintptr_t start, bool resize)
 {
+	if (was_early(start))
+		return verdict::hand_on;
 	if (!blind.load(relaxed) && orders_here.orders->watch_heap != 0)
 		record_misuse(resize ? misuse_kind::realloc_foreign : misuse_kind::foreign_free, start, nullptr);
 	return verdict::hand_on;
@@ -175,6 +190,17 @@ bool is_own_memory(uintptr_t at)
 			return true;
 	}
 	return false;
+}
+
+void note_early(void *start)
+{
+	if (start == nullptr)
+		return;
+	const size_t index = early_used.fetch_add(1, relaxed);
+	if (index < early_blocks.size())
+		early_blocks[index].store(reinterpret_cast<uintptr_t>(start), relaxed);
+	else
+		blind.store(true, relaxed);
 }
 
 void note_block(void *start, size_t bytes, uint32_t stack)

@@ -28,6 +28,9 @@ struct block {
 /// A block was given out.
 void note_block(void *start, size_t bytes, uint32_t stack);
 
+/// The same before it is known whether anything is to be watched: its free is no misuse.
+void note_early(void *start);
+
 /// May the program free it (or, with `resize`, hand it to realloc)? If not, that is recorded.
 /// True also says: it does not count as live any more.
 enum class verdict : uint32_t { hand_on, refuse };

@@ -14,8 +14,12 @@ namespace mp::preload {
 /// The block as the table wants it; most often there is none.
 __attribute__((always_inline)) inline void *given(void *block, size_t bytes)
 {
-	if (is_active() && orders_here.track) [[unlikely]]
-		note_block(block, bytes, last_stack);
+	if (is_active()) [[likely]] {
+		if (orders_here.track) [[unlikely]]
+			note_block(block, bytes, last_stack);
+	} else if (now.load(std::memory_order_relaxed) == stage::early) {
+		note_early(block);
+	}
 	return block;
 }
 
