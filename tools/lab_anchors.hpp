@@ -36,6 +36,7 @@
 	X(poison, "mempool/watch/poison.cpp", "void poison(void *element") \
 	X(decide_nth, "mempool/watch/fault_decision.cpp", "bool decide_nth(") \
 	X(fault_decide, "mempool/watch/fault_decision.hpp", "bool fault_decide(") \
+	X(four_numbers, "mempool/watch/fault_text.cpp", "bool four(fault_slot *slot)") \
 	X(fits, "mempool/watch/fault_decision.hpp", "bool fits(") \
 	X(fault_interval, "mempool/watch/fault_decision.hpp", "rules.interval > 1") \
 	X(fault_chance, "mempool/watch/fault_decision.hpp", "fault_percent(draw.seed") \

@@ -13,6 +13,7 @@
 #include <mempool/mempool-debug.h>
 #include <mempool/mempool-trace.h>
 #include <unistd.h>
+#include <utility>
 
 namespace lab {
 namespace {
@@ -174,17 +175,31 @@ stage &stage::show(anchor line)
 	return *this;
 }
 
+void stage::begin_alloc(actor &who, pool &from, gfp_t gfp_mask)
+{
+	replay_.know_mask(who.thread(), gfp_mask);
+	result &got = got_[&who];
+	got = {};
+	who.start([&got, &from, gfp_mask] {
+		errno = 0;
+		got.element = mempool_alloc(from.get(), gfp_mask);
+		got.error = errno;
+	});
+}
+
 void *stage::alloc(actor &who, pool &from, gfp_t gfp_mask)
 {
-	void *element = nullptr;
-	replay_.know_mask(who.thread(), gfp_mask);
-	who.call([&] { element = mempool_alloc(from.get(), gfp_mask); });
-	return element;
+	const int before = from.sleepers();
+	begin_alloc(who, from, gfp_mask);
+	wait_until("thread '" + who.name() + "' has an element, or sleeps",
+		   [&] { return !who.busy() || from.sleepers() > before; });
+	return who.busy() ? &asleep_ : got_[&who].element;
 }
 
 void stage::free(actor &who, pool &to, void *element)
 {
-	who.call([&] { mempool_free(element, to.get()); });
+	if (element != &asleep_)
+		who.call([&] { mempool_free(element, to.get()); });
 }
 
 void stage::alloc_bulk(actor &who, pool &from, void **elements, unsigned count)
@@ -197,28 +212,28 @@ void stage::alloc_bulk(actor &who, pool &from, void **elements, unsigned count)
 std::vector<void *> stage::drain(actor &who, pool &of)
 {
 	std::vector<void *> all;
+	const int level = of.level(); // as long as it is not 0 would be for ever, were it to stay as it is
 	who.call([&] {
-		while (of.level() > 0)
+		for (int left = level; left > 0; left--)
 			if (void *element = mempool_alloc_preallocated(of.get()))
 				all.push_back(element);
 	});
+	if (all.empty())
+		throw stuck("asked in vain for what is in reserve: " + std::to_string(level) + " elements");
 	return all;
 }
 
 void stage::alloc_asleep(actor &who, pool &from, gfp_t gfp_mask)
 {
-	replay_.know_mask(who.thread(), gfp_mask);
 	const int before = from.sleepers();
-	void *&got = got_[&who];
-	got = nullptr;
-	who.start([&got, &from, gfp_mask] { got = mempool_alloc(from.get(), gfp_mask); });
+	begin_alloc(who, from, gfp_mask);
 	wait_until("thread '" + who.name() + "' sleeps", [&] { return from.sleepers() > before || !who.busy(); });
 }
 
 void *stage::wake_up(actor &who)
 {
 	who.finish();
-	return got_[&who];
+	return got_[&who].element;
 }
 
 void stage::bulk_asleep(actor &who, pool &from, void **elements, unsigned count)
@@ -249,9 +264,16 @@ void stage::tell(std::vector<pool_state> pools, std::vector<lane> lanes, std::ve
 
 void stage::claim(const std::string &text, const std::string &expected, const std::string &observed)
 {
+	claim_as(std::to_string(++claims_), text, expected, observed);
+}
+
+/// A claim that only ever stands in a run where it does not hold has a name of its own: it must not shift the numbers.
+void stage::claim_as(const std::string &number, const std::string &text, const std::string &expected,
+		     const std::string &observed)
+{
 	look();
 	struct claim c;
-	c.name = run_.name + "." + std::to_string(++claims_);
+	c.name = run_.name + "." + number;
 	c.text = text;
 	c.expected = expected;
 	c.observed = observed;
@@ -272,8 +294,20 @@ void stage::claim(const std::string &text, bool holds)
 void stage::keep_report(mempool_report_kind, const char *text, size_t length, void *arg)
 {
 	auto *self = static_cast<stage *>(arg);
-	const std::lock_guard guard(self->reports_lock_);
-	self->reports_.emplace_back(text, length);
+	std::function<void()> hook;
+	{
+		const std::lock_guard guard(self->reports_lock_);
+		self->reports_.emplace_back(text, length);
+		hook = std::exchange(self->on_report_, nullptr);
+	}
+	if (hook)
+		hook();
+}
+
+void stage::on_report(std::function<void()> hook)
+{
+	const std::lock_guard guard(reports_lock_);
+	on_report_ = std::move(hook);
 }
 
 std::vector<std::string> stage::reports() const
@@ -356,9 +390,9 @@ void stage::check_level(pool_state &state, const pool &of)
 	if (of.backing() != nullptr)
 		state.backing = of.backing()->state();
 	if (state.level != of.level() || state.min_nr != of.get()->min_nr)
-		claim("the events of '" + state.name + "' add up to the level that the library counts",
-		      std::to_string(of.level()) + " of " + std::to_string(of.get()->min_nr),
-		      std::to_string(state.level) + " of " + std::to_string(state.min_nr));
+		claim_as("level", "the events of '" + state.name + "' add up to the level that the library counts",
+			 std::to_string(of.level()) + " of " + std::to_string(of.get()->min_nr),
+			 std::to_string(state.level) + " of " + std::to_string(state.min_nr));
 }
 
 void stage::close_step()
@@ -388,7 +422,7 @@ run stage::finish()
 	close_step();
 	run_.lost_events += mempool_trace_lost(nullptr) - lost_before_;
 	if (run_.lost_events > 0)
-		claim("no event was lost", 0, static_cast<int64_t>(run_.lost_events));
+		claim_as("events", "no event was lost", "0", std::to_string(run_.lost_events));
 	return std::move(run_);
 }
 
@@ -396,7 +430,7 @@ run stage::give_up(const std::string &why)
 {
 	if (run_.steps.empty())
 		begin("The lesson cannot begin", "");
-	claim("the lesson comes to its end", std::string("the end"), why);
+	claim_as("end", "the lesson comes to its end", "the end", why);
 	return finish();
 }
 

@@ -81,12 +81,17 @@ class stage {
 	stage &cite(const std::string &text); // a rule that is not the kernel's
 	stage &show(anchor line);
 
-	// What actors do. The first two wait for its end.
+	// What actors do. The first two wait for its end. An allocation that sleeps, though
+	// it was not to, is left asleep; its element is named so, and is not freed.
 	void *alloc(actor &who, pool &from, gfp_t gfp_mask);
 	void free(actor &who, pool &to, void *element);
 	void alloc_bulk(actor &who, pool &from, void **elements, unsigned count);
 	/// Takes all of the reserve, without the backing.
 	std::vector<void *> drain(actor &who, pool &of);
+	/// errno after a thread's last allocation, set to 0 before it.
+	int error(const actor &who) { return got_[&who].error; }
+	/// Begins an allocation, no more.
+	void begin_alloc(actor &who, pool &from, gfp_t gfp_mask);
 	/// Begins an allocation that is to sleep, and waits until it does.
 	void alloc_asleep(actor &who, pool &from, gfp_t gfp_mask);
 	/// Waits for its end. What it got.
@@ -114,7 +119,12 @@ class stage {
 	std::string masks(const actor &who);
 	/// What the library reported in this step.
 	std::vector<std::string> reports() const;
-	std::string name(const void *element) { return replay_.name(element); }
+	/// From now on, called once, by the thread that the library's next report is told to.
+	void on_report(std::function<void()> hook);
+	std::string name(const void *element)
+	{
+		return element == &asleep_ ? "nothing: it sleeps" : replay_.name(element);
+	}
 
 	/// What the lesson became. Nothing more can be done on the stage.
 	run finish();
@@ -130,6 +140,8 @@ class stage {
 	uint64_t began_ns() const { return began_ns_; }
 
       private:
+	void claim_as(const std::string &number, const std::string &text, const std::string &expected,
+		      const std::string &observed);
 	static void keep_report(mempool_report_kind kind, const char *text, size_t length, void *arg);
 	void look();
 	void close_step();
@@ -142,13 +154,19 @@ class stage {
 	bool told_ = false; // the step is a model's
 	mutable std::mutex reports_lock_;
 	std::vector<std::string> reports_;
+	std::function<void()> on_report_;
 	std::deque<std::function<void()>> at_end_;
 	replay replay_;
 	std::map<uint32_t, uint64_t> seen_; // events of each thread that were looked at
 	std::deque<scripted_backing> backings_;
 	std::deque<std::unique_ptr<actor>> actors_;
 	std::deque<pool> pools_;
-	std::map<const actor *, void *> got_;
+	struct result {
+		void *element = nullptr;
+		int error = 0;
+	};
+	std::map<const actor *, result> got_;
+	char asleep_ = 0; // its address stands for an element that did not come
 };
 
 } // namespace lab

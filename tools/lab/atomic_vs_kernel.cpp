@@ -4,7 +4,6 @@
 #include "tools/lab/lessons.hpp"
 #include "tools/lab_stage.hpp"
 
-#include <cerrno>
 #include <cstring>
 
 namespace lab {
@@ -17,16 +16,10 @@ An interrupt handler cannot sleep, and neither can a signal handler or an event 
 GFP_ATOMIC, which lacks __GFP_DIRECT_RECLAIM. With backing and reserve empty there is nothing left
 to do but to return NULL, at once.)");
 	s.cite(13).show(anchor::after_pass).show(anchor::give_up);
-	void *element = &s;
-	int error = 0;
-	irq.call([&] {
-		errno = 0;
-		element = mempool_alloc(requests.get(), GFP_ATOMIC);
-		error = errno;
-	});
+	void *element = s.alloc(irq, requests, GFP_ATOMIC);
 	s.claim("one pass, then NULL", "pass_begin backing_fail alloc_fail", s.story(irq));
 	s.claim("the caller got", "-", s.name(element));
-	s.claim("errno says why", "ENOMEM", strerrorname_np(error));
+	s.claim("errno says why", "ENOMEM", strerrorname_np(s.error(irq)));
 	s.claim("it did not sleep", 0, s.count("wait_begin"));
 }
 
@@ -61,13 +54,26 @@ void atomic_vs_kernel(stage &s)
 	actor &irq = s.thread("irq");
 	actor &worker = s.thread("worker");
 	s.begin("Nothing is left", R"(
-A pool of one element. The backing has failed, and the one element is out: the worst moment for an
+A pool of one element. mempool_alloc_preallocated() takes it: that call looks at the reserve only. A
+second one gets NULL, though the backing works. Then the backing fails, too: the worst moment for an
 allocation. What happens now depends on one flag of the mask.)");
 	pool &requests = s.make_pool("requests", 1, backing);
+	void *element = nullptr;
+	void *more = nullptr;
+	irq.call([&] {
+		element = mempool_alloc_preallocated(requests.get());
+		more = mempool_alloc_preallocated(requests.get());
+	});
 	backing.fails();
-	void *element = s.drain(irq, requests).front();
 	s.cite(16).show(anchor::preallocated);
+	s.claim("what was taken is the reserve's, without a pass over the backing",
+		"reserve_take preallocated alloc_fail", s.story(irq));
+	s.claim("it is the element that was in reserve, and then there is none", "e1 -",
+		s.name(element) + " " + s.name(more));
+	s.claim("the backing was asked when the pool was made, and not since", 1, backing.calls());
 	s.claim("the reserve is empty", 0, requests.level());
+	if (element == nullptr)
+		throw stuck("waited in vain: the element of the reserve");
 
 	atomic_gets_null(s, irq, requests);
 

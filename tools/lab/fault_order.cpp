@@ -31,6 +31,55 @@ std::string decisions(actor &who, fault_attr &attr, int count)
 	return all;
 }
 
+/// How a point is set, in the order of the kernel's text.
+std::string settings(const fault_attr &attr)
+{
+	return std::to_string(attr.interval) + "," + std::to_string(attr.probability) + "," +
+	       std::to_string(attr.space) + "," + std::to_string(attr.times);
+}
+
+/// The same of a point of the library's that nothing was said of but its name; "unknown": there is none.
+std::string defaults_of(const char *point)
+{
+	struct search {
+		const char *name;
+		std::string found = "unknown";
+	} look = {point, {}};
+	mempool_fault_apply(0, (std::string(point) + ":verbose=2").c_str(), nullptr);
+	mempool_fault_each(
+		0,
+		[](const mempool_fault_point *p, void *arg) {
+			auto *at = static_cast<search *>(arg);
+			if (std::string(at->name) != p->name)
+				return 0;
+			at->found = std::to_string(p->interval) + "," + std::to_string(p->probability) + "," +
+				    std::to_string(p->space) + "," + std::to_string(p->times);
+			return 1;
+		},
+		&look);
+	return look.found;
+}
+
+void four_numbers(stage &s, actor &tester)
+{
+	s.begin("The kernel's four numbers", R"(
+A point is set by a text: interval, probability, space, times, as on the kernel's command line. Here:
+every second, of those that come past a space of 2, with 100 percent, 3 times. All four are needed, and
+a text that is wrong changes nothing.)");
+	s.cite(37).show(anchor::four_numbers);
+	fault_attr attr = FAULT_ATTR_INITIALIZER;
+	char text[] = "2,100,2,3";
+	s.claim("setup_fault_attr() takes them", 1, setup_fault_attr(&attr, text));
+	s.claim("the point is set so", "2,100,2,3", settings(attr));
+	attr.verbose = 0;
+	s.claim("and fails so", "--F-F-F--", decisions(tester, attr, 9));
+	char three[] = "5,50,5";
+	s.claim("three numbers are refused", 0, setup_fault_attr(&attr, three));
+	s.claim("with a report", 1, static_cast<int64_t>(s.reports().size()));
+	s.claim("and nothing is changed but what was used up", "2,100,1,0", settings(attr));
+	s.claim("a point of which nothing was said", "1,0,0,1", defaults_of("fail_mempool_alloc@lab-defaults"));
+}
+
 void nth_first(stage &s, actor &tester)
 {
 	s.begin("1. fail-nth, before all else", R"(
@@ -138,6 +187,7 @@ through them in one order. Who knows the order can say which allocation will fai
 	s.cite(36).cite(37).show(anchor::fault_decide);
 	fault_attr attr = FAULT_ATTR_INITIALIZER;
 	s.claim("with the defaults nothing fails", "----", decisions(tester, attr, 4));
+	four_numbers(s, tester);
 	nth_first(s, tester);
 	filter_and_times(s, tester);
 	space_and_interval(s, tester);

@@ -40,6 +40,7 @@ promised), and still takes the next freed element in.)");
 Because the empty reserve takes the freed element, there is something to wake the sleeper for.)");
 	s.cite(23).cite(24).show(anchor::wants);
 	s.free(holder, requests, only);
+	s.claim("it enters the reserve, for which the sleeper is woken", "free wake reserve_give", s.story(holder));
 	void *got = s.wake_up(waiter);
 	s.claim("it was woken, not timed out", 0, static_cast<int64_t>(requests.stats().timeouts));
 	s.claim("and has the one element", s.name(only), s.name(got));

@@ -7,6 +7,7 @@
 #include "tools/lab_stage.hpp"
 
 #include <atomic>
+#include <memory>
 #include <thread>
 
 namespace lab {
@@ -70,13 +71,66 @@ void show_counterexample(stage &s, const race_result &lost)
 	}
 }
 
+/// What the thread that is held in the gap and the one that directs tell each other.
+struct gap {
+	std::atomic<bool> reached = false;
+	std::atomic<bool> over = false;
+};
+
+/// How this step's sleep ended; empty: nobody wanted to sleep.
+std::string end_of_sleep(stage &s)
+{
+	std::string how;
+	for (const event &e : s.events())
+		if (e.kind == "wait_end")
+			how = e.args[1].text;
+	return how;
+}
+
+void held_in_the_gap(stage &s)
+{
+	scripted_backing &backing = s.make_backing();
+	actor &giver = s.thread("giver");
+	actor &sleeper = s.thread("sleeper");
+	mempool_debug_set(MEMPOOL_DEBUG_DEADLOCK);
+	pool &requests = s.make_pool("handed-on", 1, backing);
+	backing.fails();
+	void *element = s.alloc(sleeper, requests, GFP_KERNEL);
+	s.begin("Held in the gap", R"(
+Between the sleeper's last look at the reserve and its entry in the queue is a gap: who gives an element
+then finds nobody to wake. Here the sleeper is held in it. It has handed its only element to the giver
+and wants another; MEMPOOL_DEBUG=deadlock looks just before a thread enters the queue, sees what that
+may lead to, and reports it. The report is told to the sleeper's own thread, and the lesson keeps it
+there until the giver has given the element back. So the sleeper enters itself, looks once more, and
+that is what saves it.)");
+	s.cite(24).show(anchor::reserve_sleep);
+	const auto held = std::make_shared<gap>(); // a thread that is left behind may still look at it
+	s.on_report([held] {
+		held->reached.store(true);
+		held->over.wait(false);
+	});
+	s.begin_alloc(sleeper, requests, GFP_KERNEL);
+	wait_until("the sleeper is in the gap", [&] { return held->reached.load() || !sleeper.busy(); });
+	s.free(giver, requests, element);
+	s.claim("the giver saw nobody to wake", "free reserve_give", s.story(giver));
+	held->over.store(true);
+	held->over.notify_all();
+	void *got = s.wake_up(sleeper);
+	mempool_debug_set(0);
+	s.claim("the sleeper did not sleep: the element was there", "there was no need for it", end_of_sleep(s));
+	s.claim("it has it", s.name(element), s.name(got));
+	s.claim("sleeps that only the clock ended", 0, static_cast<int64_t>(requests.stats().timeouts));
+	s.free(sleeper, requests, got);
+}
+
 /// Two threads that want the same element, round by round.
 struct contest {
 	pool &requests;
 	int rounds;
-	std::atomic<int> begun = 0;    // the last round in which somebody had it
-	std::atomic<int> done[2] = {}; // rounds, of each thread
-	int without[2] = {};           // how often each got none
+	std::atomic<int> begun = 0;      // the last round in which somebody had it
+	std::atomic<int> done[2] = {};   // rounds, of each thread
+	int without[2] = {};             // how often each got none
+	std::atomic<bool> alone = false; // the other did not come to sleep, although it was waited for
 };
 
 /// In one of so many rounds a thread sleeps, unless its last look finds the element.
@@ -85,14 +139,18 @@ constexpr int rounds_a_sleep = 5;
 /// Whoever has the element first keeps it until the other has entered itself as
 /// waiting, which is on its way to sleep then, and for a while of another length
 /// each time; or, in most rounds, only for that while.
-void hold(const pool &requests, int round)
+void hold(contest &all, int round)
 {
-	constexpr int most_looks = 1 << 24; // the other does come, but claims must be looked at if it does not
-	if (round % rounds_a_sleep == 0)
-		for (int i = 0; i < most_looks && requests.sleepers() == 0; i++)
+	constexpr uint64_t most_ns = 10000000000; // the other does come, but claims must be looked at if it does not
+	if (round % rounds_a_sleep == 0 && !all.alone.load()) {
+		const uint64_t give_up = now_ns() + most_ns;
+		while (all.requests.sleepers() == 0 && !all.alone.load()) {
 			std::this_thread::yield();
+			all.alone.store(now_ns() > give_up);
+		}
+	}
 	for (int i = 0; i < round % 16; i++)
-		static_cast<void>(requests.level());
+		static_cast<void>(all.requests.level());
 }
 
 /// Each time together with the other: nothing that comes later makes up for a wake-up that is lost.
@@ -105,7 +163,7 @@ void fight(contest &all, int me)
 		if (element == nullptr)
 			all.without[me]++;
 		else if (all.begun.exchange(i) < i)
-			hold(all.requests, i);
+			hold(all, i);
 		mempool_free(element, all.requests.get());
 		all.done[me].store(i);
 		while (others.load() < i)
@@ -180,6 +238,7 @@ away, and the loss is there again. That is why each barrier of this library name
 	s.tell({reserve_of({})}, lanes_of({}), {});
 	s.claim("with the giver's alone a wake-up can get lost", explore_race(true, false).lost > 0);
 	s.claim("with the sleeper's alone, too", explore_race(false, true).lost > 0);
+	held_in_the_gap(s);
 	real_library(s);
 }
 

@@ -17,6 +17,8 @@ constexpr size_t element_bytes = 64;
 /// Its first bytes and its last, as "6b 6b .. a5".
 std::string bytes_of(const void *element)
 {
+	if (element == nullptr)
+		return "none: there is no element";
 	const auto *at = static_cast<const unsigned char *>(element);
 	char text[24];
 	snprintf(text, sizeof(text), "%02x %02x .. %02x", at[0], at[1], at[element_bytes - 1]);
@@ -55,8 +57,7 @@ happens: the memory is there. This is the kind of mistake that is found weeks la
 else.)");
 	s.cite(30).show(anchor::poison);
 	writer.call([&] { static_cast<volatile unsigned char *>(element)[13] = 0; });
-	s.claim("the library has noticed nothing yet", 0, static_cast<int64_t>(s.reports().size()));
-	s.claim("byte 13 is no longer poison", 0, static_cast<const unsigned char *>(element)[13]);
+	s.claim("the reserve counts it as one that is as good as any", 1, requests.level());
 
 	s.begin("Caught at the door", R"(
 The next allocation takes it out of the reserve. Every byte is looked at on the way out, and what is

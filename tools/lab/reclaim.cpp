@@ -50,10 +50,11 @@ unsigned long scan_pages(struct shrinker *s, struct shrink_control *sc)
 	return freed;
 }
 
-/// All that the budget has, into the cache.
+/// All that the budget has, into the cache; and not all of the machine, should the budget not hold.
 void fill(page_cache &cache)
 {
-	while (const unsigned long page = __get_free_page(GFP_ATOMIC))
+	constexpr size_t most_pages = 65536;
+	while (const unsigned long page = cache.pages.size() < most_pages ? __get_free_page(GFP_ATOMIC) : 0)
 		cache.pages.push_back(page);
 }
 

@@ -45,8 +45,8 @@ The holder gives one back. The kernel wakes all three then, who race for it, and
 again. This library wakes as many as the reserve can serve, the oldest first.)");
 	s.cite(24).show(anchor::serve).show(anchor::note_given);
 	s.free(c.holder, requests, element);
-	void *got = s.wake_up(c.first);
 	s.claim("who slept longest is woken, and nobody else", "first", woken(s));
+	void *got = s.wake_up(c.first);
 	s.claim("it got what came back", s.name(element), s.name(got));
 	s.claim("the others sleep on", 2, requests.sleepers());
 	s.free(c.first, requests, got);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace lab {
 namespace {
@@ -109,7 +110,12 @@ hands.)");
 The first does its work and gives its elements back. The second is woken as soon as three are there,
 not before: one or two would be of no use to it.)");
 	s.cite(18).cite(24).show(anchor::serve);
-	give_all_back(s, a, requests);
+	for (void *&element : a.elements) {
+		s.free(a.who, requests, std::exchange(element, nullptr));
+		// It is asleep, or was woken in vain, and sleeps again, until all three are there.
+		wait_until("the second sleeps, or has its elements",
+			   [&] { return !b.who.busy() || requests.sleepers() > 0 || requests.level() >= 3; });
+	}
 	s.bulk_awake(b.who, b.elements.data(), need);
 	s.claim("one wake-up", 1, s.count("wake"));
 	s.claim("woken, it got all three", "wait_end pass_begin backing_fail reserve_take alloc_bulk", s.story(b.who));
