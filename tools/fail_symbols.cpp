@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <cxxabi.h>
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <filesystem>
 
@@ -28,6 +29,33 @@ std::string demangled(const char *name)
 std::string base_name(const std::string &file)
 {
 	return std::filesystem::path(file).filename().string();
+}
+
+/// The source of an address; no file: unknown.
+struct source {
+	const char *file = nullptr;
+	int line = 0;
+};
+
+source source_of(Dwfl_Module *module, GElf_Addr address)
+{
+	source found;
+	if (Dwfl_Line *line = dwfl_module_getsrc(module, address); line != nullptr) {
+		found.file = dwfl_lineinfo(line, nullptr, &found.line, nullptr, nullptr, nullptr);
+		return found;
+	}
+	// That goes by a table of which unit has what addresses, which clang does not
+	// write; the units themselves say it as well.
+	Dwarf_Addr bias = 0;
+	for (Dwarf_Die *unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;) {
+		if (dwarf_haspc(unit, address - bias) <= 0)
+			continue;
+		if (Dwarf_Line *line = dwarf_getsrc_die(unit, address - bias);
+		    line != nullptr && dwarf_lineno(line, &found.line) == 0)
+			found.file = dwarf_linesrc(line, nullptr, nullptr);
+		return found;
+	}
+	return found;
 }
 
 } // namespace
@@ -94,9 +122,9 @@ const symbol &symbols::find(const place &where)
 		s.function = demangled(name);
 		s.into = into;
 	}
-	if (Dwfl_Line *line = dwfl_module_getsrc(in.module, address); line != nullptr) {
-		const char *file = dwfl_lineinfo(line, nullptr, &s.line, nullptr, nullptr, nullptr);
-		s.file = file != nullptr ? file : "";
+	if (const source from = source_of(in.module, address); from.file != nullptr) {
+		s.file = from.file;
+		s.line = from.line;
 	}
 	return s;
 }

@@ -63,6 +63,12 @@ for victim in "$victims"/*_mended; do
 	says '^fail: nothing found$'
 done
 
+# Without the table by which most find a line: clang writes none.
+objcopy --remove-section=.debug_aranges "$victims/unchecked_malloc" "$victims/unchecked_malloc.no_aranges"
+sweep 1 unchecked_malloc.no_aranges
+found "${planted[unchecked_malloc]}"
+rm "$victims/unchecked_malloc.no_aranges"
+
 # The second thread, the child and the second failure are named as such.
 sweep 1 thread_crash
 says 'SIGSEGV at address 0x0 in thread main\.2 \(careless\)$'

@@ -39,7 +39,8 @@ class teller {
 	}
 	void tell() const
 	{
-		if (write(fd_, &story, sizeof(story)) != sizeof(story)) // all at once: it is less than PIPE_BUF
+		const child_story so_far = story;
+		if (write(fd_, &so_far, sizeof(so_far)) != sizeof(so_far)) // all at once: it is less than PIPE_BUF
 			_exit(1);
 	}
 	child_story story;
