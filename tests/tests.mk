@@ -46,6 +46,11 @@ SIZE_OBJ := $(BUILD)/obj/tools/size_simulate.o $(BUILD)/obj/tools/size_replay.o
 $(BUILD)/tests/cmocka/test_size: CMOCKA_MORE = $(SIZE_OBJ)
 $(BUILD)/tests/cmocka/test_size: $(SIZE_OBJ)
 
+# Who tries what in a sweep of `mempool fail`, without any runs.
+SHARDS_OBJ := $(BUILD)/obj/tools/fail_discovery.o $(BUILD)/obj/tools/fail_files.o
+$(BUILD)/tests/cmocka/test_fail_shards: CMOCKA_MORE = $(SHARDS_OBJ)
+$(BUILD)/tests/cmocka/test_fail_shards: $(SHARDS_OBJ)
+
 # A part of the preloaded library that stands alone.
 HEAPS_OBJ := $(BUILD)/obj/tools/preload/heaps.o
 $(BUILD)/tests/cmocka/test_heaps: CMOCKA_MORE = $(HEAPS_OBJ)
