@@ -102,6 +102,8 @@ void take_from_pool(teller &out)
 			break;
 		}
 		out.story.promised++;
+		if (i % 256 == 0)
+			out.tell(); // before it is written to: who is killed by that has not written to all
 		const bool reserved = mempool_curr_nr(pool) < level;
 		const long before = faults_so_far();
 		memset(element, 1, page_bytes);
@@ -110,8 +112,6 @@ void take_from_pool(teller &out)
 			out.story.faults += faults_so_far() - before;
 		}
 		out.story.written++;
-		if (i % 256 == 0)
-			out.tell();
 	}
 }
 
@@ -162,7 +162,7 @@ child_end run_child(const tools::memory_cgroup &inside, void (*what)(teller &))
 	int status = 0;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
 	ended.killed_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	ended.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	ended.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	ended.oom_kills = inside.oom_kills() - kills_before;
 	return ended;
 }
