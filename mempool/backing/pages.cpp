@@ -222,8 +222,7 @@ void *alloc_block(unsigned order, gfp_t gfp_mask, block_use use, const char *cac
 
 bool page_fault_injected(size_t pages, gfp_t gfp_mask, const char *cache_name)
 {
-	if (!watch::faults_armed(watch::fault_point::page_alloc) ||
-	    !watch::fault_hits(watch::fault_point::page_alloc, {cache_name, nullptr}, pages, gfp_mask)) [[likely]]
+	if (!watch::fault_hits(watch::fault_point::page_alloc, {cache_name, nullptr}, pages, gfp_mask)) [[likely]]
 		return false;
 	errno = ENOMEM;
 	return true;

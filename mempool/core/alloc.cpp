@@ -115,12 +115,6 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	return element;
 }
 
-/// Nothing is watched but that allocations may be made to fail.
-[[gnu::noinline]] void *alloc_beside_faults(mempool_t &pool, mempool_control &control, gfp_t callers)
-{
-	return alloc_counted(pool, control, full_mask(callers), base::never_ns, "mempool_alloc");
-}
-
 /// The user's own callback, on an ordinary day.
 [[gnu::noinline]] void *alloc_direct(mempool_t &pool, mempool_control &control, gfp_t callers)
 {
@@ -138,8 +132,8 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching_beyond(watch::faults_alone) ||
 	    control->refill.load(std::memory_order_relaxed)) [[unlikely]]
 		return alloc(pool, callers, base::never_ns, "mempool_alloc");
-	if (watch::watching())
-		return alloc_beside_faults(*pool, *control, callers);
+	if (watch::watching()) // but for faults: the backing is asked by its function, where its own points are
+		return alloc_counted(*pool, *control, full_mask(callers), base::never_ns, "mempool_alloc");
 	if (control->backing == backing::backing_kind::users_own)
 		return alloc_direct(*pool, *control, callers);
 	return alloc_ready_made(*pool, *control, callers);

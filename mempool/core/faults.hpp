@@ -15,7 +15,7 @@ namespace mp::core {
 /// Shall this fail here? As in the kernel, an allocation has the size 1.
 inline bool fault_at(watch::fault_point point, mempool_control &control, gfp_t gfp_mask = GFP_KERNEL)
 {
-	return watch::faults_armed(point) && watch::fault_hits(point, {control.name, &control.faults}, 1, gfp_mask);
+	return watch::fault_hits(point, {control.name, &control.faults}, 1, gfp_mask);
 }
 
 /// The backing, in one pass of an allocation (PAR-10), unless fail_mempool_alloc hits.

@@ -97,8 +97,8 @@ inline bool decide(fault_table &table, fault_slot &slot, size_t size, const faul
 	const fault_rules rules = {std::min<uint64_t>(slot.probability.load(relaxed), 100), slot.interval.load(relaxed),
 				   (slot.flags.load(relaxed) & fault_task_filter) != 0};
 	const fault_budget budget = {slot.times, slot.space};
-	const bool fails = slot.any_stack() ? fault_decide(rules, budget, thread, {}, draw)
-					    : decide_by_stack(slot, rules, budget, thread, draw);
+	const bool fails = slot.takes_any_stack() ? fault_decide(rules, budget, thread, {}, draw)
+						  : decide_by_stack(slot, rules, budget, thread, draw);
 	if (fails) [[unlikely]]
 		tell_hit(table, slot, size, who, by_nth ? 0 : *draw.count);
 	return fails;
@@ -143,7 +143,7 @@ uint64_t fault_mark::look_up(const fault_table &table, uint32_t changes, const c
 	return known;
 }
 
-inline bool fault_mark::has(fault_point point, const fault_table &table, const char *name)
+bool fault_mark::has(fault_point point, const fault_table &table, const char *name)
 {
 	// acquire: pairs with the release in fault_table_note_change(), ORD-46
 	const uint32_t changes = table.changes.load(std::memory_order_acquire);

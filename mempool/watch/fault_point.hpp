@@ -48,17 +48,11 @@ inline constexpr uint32_t free_points = 1U << static_cast<unsigned>(fault_point:
 /// In watch_word: nothing else is watched than that these may fail.
 inline constexpr unsigned faults_alone = fault_armed | delay_armed;
 
-/// May this fail? Else fault_hits() need not be asked, which alone decides for the others.
-inline bool faults_armed(fault_point point)
-{
-	return ((alloc_points | free_points) >> static_cast<unsigned>(point) & 1) == 0 || debug_on(faults_alone);
-}
-
 /// Bit n: the n-th point may fail, for all or for one; all bits while a thread's
 /// nth is set, or others may set points unseen. Written by fault_table_changed().
 extern constinit std::atomic<uint32_t> armed_points [[gnu::visibility("hidden")]];
 
-/// May this fail in this process, whoever asks?
+/// Can it hit anybody? Else nothing need be asked.
 inline bool may_fail(fault_point point)
 {
 	return (armed_points.load(std::memory_order_relaxed) >> static_cast<unsigned>(point) & 1) != 0;

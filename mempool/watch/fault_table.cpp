@@ -184,6 +184,7 @@ void fault_table_leave()
 {
 	fault_table &from = fault_table_live();
 	memcpy(static_cast<void *>(&own), static_cast<const void *>(&from), sizeof(own));
+	fault_table_note_change(own); // as a setting may have been made during the copy
 	// release: as in fault_table_adopt(), ORD-40
 	fault_table_in_force.store(&own, std::memory_order_release);
 }

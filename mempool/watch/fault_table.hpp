@@ -81,8 +81,8 @@ struct fault_slot {
 		// acquire: pairs with the release in claim(), ORD-40
 		return state.load(std::memory_order_acquire) == ready;
 	}
-	/// No stack is refused, so none need be looked at.
-	bool any_stack() const
+	/// Stacks need not be looked at: none is refused.
+	bool takes_any_stack() const
 	{
 		constexpr auto relaxed = std::memory_order_relaxed;
 		return require_start.load(relaxed) == 0 && require_end.load(relaxed) == UINT64_MAX &&
