@@ -2,8 +2,11 @@
 # shellcheck shell=bash
 #
 # tests/harness/lab-rules.sh: the rules that lab-mutations breaks, in the order of
-# docs/parity.md. mutation NAME LESSON FILE OLD NEW [FILE OLD NEW]...: LESSON must
-# notice it; LESSON:TEXT: by this claim.
+# docs/parity.md, and the claims that no broken rule can make fail.
+#
+# mutation NAME LESSON[:TEXT] FILE OLD NEW [FILE OLD NEW]...: OLD stands once in FILE,
+# and NEW breaks the rule. LESSON must notice; with TEXT, by the claim of that text.
+# reason CLAIM TEXT WHY: the claim's name and text, and why it always holds.
 
 alloc=mempool/core/alloc.cpp
 masks=mempool/core/masks.hpp

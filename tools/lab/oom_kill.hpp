@@ -30,8 +30,8 @@ struct child_story {
 
 struct child_end {
 	child_story story;
-	int killed_by = 0; // a signal; 0: it ended by itself
-	int exit_status = 0;
+	int killed_by = 0;      // a signal; 0: it ended by itself
+	int exit_status = 0;    // -1: a signal ended it
 	uint64_t oom_kills = 0; // of the cgroup, meanwhile
 };
 
