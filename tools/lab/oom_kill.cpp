@@ -6,6 +6,8 @@
 #include "tools/interrupt.hpp"
 #include "tools/memory_cgroup.hpp"
 
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -24,7 +26,7 @@ namespace lab {
 namespace {
 
 constexpr size_t page_bytes = 4096;
-constexpr int patience_ms = 60000; // a machine may be loaded, and a cgroup's OOM killer switched off
+constexpr auto patience = std::chrono::seconds(60); // a machine may be loaded, and a cgroup's OOM killer switched off
 
 /// In a child: its story so far, to the parent.
 class teller {
@@ -122,15 +124,24 @@ void take_from_pool(teller &out)
 	}
 }
 
+/// Who is spared by what it inherited (oom_score_adj -1000) would not be killed.
+void may_be_killed()
+{
+	const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	static_cast<void>(write(fd, "0", 1)); // raising it is allowed to everybody
+	close(fd);
+}
+
 /// Reads what it tells until it has ended, however that comes about.
 void listen_to(pid_t child, int fd, child_story &last)
 {
-	for (int ms = 0; ms < patience_ms && tools::interrupted() == 0;) {
+	const auto give_up = std::chrono::steady_clock::now() + patience;
+	while (std::chrono::steady_clock::now() < give_up && tools::interrupted() == 0) {
 		pollfd waits = {fd, POLLIN, 0};
-		if (poll(&waits, 1, 20) == 0) {
-			ms += 20;
+		if (poll(&waits, 1, 20) <= 0) // nothing yet, or a signal
 			continue;
-		}
 		child_story story;
 		const ssize_t got = read(fd, &story, sizeof(story));
 		if (got == static_cast<ssize_t>(sizeof(story)))
@@ -148,9 +159,13 @@ child_end run_child(const tools::memory_cgroup &inside, void (*what)(teller &))
 		throw std::runtime_error("a pipe cannot be had");
 	child_end ended;
 	const uint64_t kills_before = inside.oom_kills();
+	const pid_t parent = getpid();
 	const pid_t child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent) // who died before that
+			_exit(1);
+		may_be_killed();
 		for (const int signal_nr : {SIGINT, SIGTERM, SIGHUP})
 			signal(signal_nr, SIG_IGN); // the parent's, who ends this one
 		close(pipe[0]);

@@ -9,6 +9,7 @@
 #include "tools/memory_cgroup.hpp"
 
 #include <csignal>
+#include <exception>
 #include <mempool/fault-inject.h>
 #include <mempool/mempool-certificate.h>
 #include <mempool/mempool-limits.h>
@@ -226,7 +227,7 @@ For that this process would have to be allowed to make a memory cgroup.)");
 /// The cgroup is removed before a signal that came meanwhile has its effect.
 void oom_kill(stage &s)
 {
-	int came = 0;
+	std::exception_ptr wrong;
 	{
 		const tools::interrupt_guard guard;
 		try {
@@ -234,11 +235,14 @@ void oom_kill(stage &s)
 			show_kill(s, small);
 		} catch (const tools::no_memory_cgroup &e) {
 			cannot_show_kill(s, e.what());
+		} catch (const std::exception &) {
+			wrong = std::current_exception();
 		}
-		came = tools::interrupted();
 	}
-	if (came != 0)
+	if (const int came = tools::interrupted(); came != 0)
 		raise(came);
+	if (wrong)
+		std::rethrow_exception(wrong);
 }
 
 void certificate(stage &s, pool &pages)
