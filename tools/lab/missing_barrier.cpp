@@ -178,10 +178,10 @@ void real_library(stage &s)
 	actor &left = s.thread("left");
 	actor &right = s.thread("right");
 	s.begin("The real library", R"(
-Two threads, one element, a backing that never gives any: each takes it and gives it back, 5000
-times, both at the same time, and sleeps while the other has it: that one keeps it, in each
-fifth round, until the other is on its way to sleep, and a while longer or shorter. A wake-up that got lost would show: only the clock could end
-that sleep, after 5 s, and the pool counts such sleeps. (This is too much to be recorded; the pool's
+Two threads want the same element 5000 times, at the same time, from a pool whose backing never gives
+any. Whoever has it keeps it for a while, of another length each time, and in each fifth round until
+the other is on its way to sleep. A wake-up that got lost would show: only the clock could end that
+sleep, after 5 s, and the pool counts such sleeps. (This is too much to be recorded; the pool's
 statistics tell.))");
 	s.cite(24).cite(12).show(anchor::note_given).show(anchor::reserve_sleep);
 	pool &requests = s.make_pool("requests", 1, backing, MEMPOOL_STORE_SPREAD);
