@@ -153,6 +153,8 @@ std::string as_html(const account &a)
 	       ".</p>\n";
 	for (const std::string &note : a.known.notes())
 		all += "<p class=\"soft\">" + escaped(note) + "</p>\n";
+	if (a.done.lost_sight > 0)
+		all += "<p class=\"soft\">" + escaped(lost_in_short(a.done)) + "</p>\n";
 	if (a.wanted.shards > 1)
 		all += "<p>This is part " + std::to_string(a.wanted.shard) + " of " + std::to_string(a.wanted.shards) +
 		       ".</p>\n";

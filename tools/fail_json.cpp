@@ -99,6 +99,7 @@ std::string as_json(const account &a)
 	j["resumed"] = a.done.resumed;
 	j["left"] = a.done.left;
 	j["foreign"] = a.done.foreign;
+	j["lost_sight"] = a.done.lost_sight;
 	j["interrupted"] = a.done.interrupted;
 	j["took_ns"] = a.done.took_ns;
 	j["verdicts"] = json::object();

@@ -241,6 +241,8 @@ reference::reference(const options &wanted, const trial &first, const trial &sec
 					    demo::grouped(second.seen.allocations()).c_str()));
 	if (first.left_over)
 		notes_.emplace_back("it leaves processes behind, which are ended");
+	if (first.seen.lost_sight)
+		notes_.emplace_back("some blocks are lost sight of: wrong frees may not be seen");
 	if (!first.seen.misuses.empty())
 		notes_.push_back("also when nothing fails: " + first.seen.misuses[0].what);
 	for (const site &s : first.seen.sites)

@@ -88,6 +88,7 @@ outcome outcome_of(const trial &t, const reference &known)
 	o.judged = known.judge(t);
 	o.failures = t.seen.failed();
 	o.took_ns = t.took_ns;
+	o.lost_sight = t.seen.lost_sight;
 	for (const injection &i : t.seen.injections)
 		if (o.failed.size() < 2)
 			o.failed.push_back(i);
@@ -135,6 +136,8 @@ json to_json(const outcome &o)
 	j["failures"] = o.failures;
 	j["allocations"] = o.allocations;
 	j["took_ns"] = o.took_ns;
+	if (o.lost_sight)
+		j["lost_sight"] = true;
 	// Whose turn it may be next. One without calls has them elsewhere.
 	j["sites"] = json::array();
 	for (const site &s : o.sites) {
@@ -156,6 +159,7 @@ outcome outcome_from(const json &j)
 	o.failures = j.at("failures").get<uint64_t>();
 	o.allocations = j.at("allocations").get<uint64_t>();
 	o.took_ns = j.at("took_ns").get<uint64_t>();
+	o.lost_sight = j.value("lost_sight", false);
 	for (const json &one : j.at("sites")) {
 		site s;
 		s.digest = digest_from(one.at(0));

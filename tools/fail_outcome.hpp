@@ -19,6 +19,7 @@ struct outcome {
 	uint64_t failures = 0;         // all of them
 	uint64_t allocations = 0;      // of the process in which the first failed
 	uint64_t took_ns = 0;
+	bool lost_sight = false; // of blocks: a wrong free may not have been seen
 	std::vector<site> sites; // that it went through
 	verdict what() const { return judged.empty() ? verdict::unreached : judged.front().what; }
 	/// The program dealt with the failure. What it does after a crash is of no interest.

@@ -156,6 +156,7 @@ class reader {
 			m.status = p.status;
 			m.leaks_checked = p.leaks_checked != 0;
 			m.executable = protocol::text(p.executable);
+			seen_.lost_sight = seen_.lost_sight || p.blind != 0;
 		});
 	}
 

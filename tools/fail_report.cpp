@@ -154,6 +154,12 @@ std::string left_in_short(const result &done)
 	       demo::counted(done.left, "run") + " or more " + (done.left == 1 ? "is" : "are") + " left.";
 }
 
+std::string lost_in_short(const result &done)
+{
+	return "in " + demo::counted(done.lost_sight, "run") +
+	       " some blocks were lost sight of: wrong frees may not have been seen there";
+}
+
 std::string summary(const account &a)
 {
 	std::string all = "\n" + demo::counted(a.found.runs(), "run") + " in " + demo::duration(a.done.took_ns);
@@ -167,6 +173,8 @@ std::string summary(const account &a)
 	if (a.done.foreign > 0)
 		all += "  " + demo::text("%8s", demo::grouped(a.done.foreign).c_str()) +
 		       "  more, of other shards' stacks, told which stacks are this one's\n";
+	if (a.done.lost_sight > 0)
+		all += "note: " + lost_in_short(a.done) + "\n";
 	if (const std::string left = left_in_short(a.done); !left.empty())
 		all += left + "\n";
 	all += "fail: " + found_in_short(a) + "\n";

@@ -32,6 +32,8 @@ std::string found_in_short(const findings &found);
 std::string found_in_short(const account &a);
 /// That there are runs left, and why; "" when there are none.
 std::string left_in_short(const result &done);
+/// That wrong frees may not have been seen in some runs.
+std::string lost_in_short(const result &done);
 /// The end of the report: how many runs ended how.
 std::string summary(const account &a);
 /// What shows it again, for a shell: `mempool fail --replay TOKEN -- COMMAND`.

@@ -116,6 +116,7 @@ class workers {
 			shown_.update(done_, std::max(plans_.total(), done_), found_in_short(found_));
 			return;
 		}
+		result_.lost_sight += o.lost_sight ? 1 : 0;
 		const findings::sorted in = found_.add(o);
 		for (const size_t index : in.fresh)
 			if (!wanted_.quiet || !found_.all()[index].known)

@@ -27,9 +27,10 @@ struct mark {
 /// What a sweep leaves.
 struct result {
 	std::vector<mark> marks;
-	uint64_t resumed = 0; // runs that were done earlier
-	uint64_t left = 0;    // that the budget did not reach
-	uint64_t foreign = 0; // runs of other shards' stacks that were done here, and are not reported
+	uint64_t resumed = 0;    // runs that were done earlier
+	uint64_t left = 0;       // that the budget did not reach
+	uint64_t foreign = 0;    // runs of other shards' stacks that were done here, and are not reported
+	uint64_t lost_sight = 0; // runs in which a wrong free may not have been seen
 	bool interrupted = false;
 	uint64_t took_ns = 0;
 };

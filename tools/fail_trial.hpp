@@ -96,6 +96,7 @@ struct observation {
 	std::vector<accident> misuses;
 	std::vector<leak> leaks;
 	std::vector<std::string> notes; // tables that were full, and so on
+	bool lost_sight = false;        // of blocks: wrong frees are not seen any more
 	uint64_t allocations() const;
 	uint64_t failed() const;
 };

@@ -152,6 +152,40 @@ void what_is_freed_rightly_is_no_misuse(void **)
 	assert_int_equal(page->answers.misuses.counted, 0);
 }
 
+void blocks_from_before_the_orders_are_known(void **)
+{
+	skip_without_library();
+	{
+		preload_page page;
+		page->orders.watch_heap = 1;
+		const preload_outcome outcome = run_preloaded(calls({"early"}), page.path());
+		assert_true(outcome.exited(0));
+		assert_int_equal(outcome.lines("early realloc: ENOMEM"), 1); // by the allocator; it is still there
+		assert_int_equal(page->answers.misuses.counted, 0);
+		assert_int_equal(page.process(1).blind, 0);
+	}
+	// The block is not known any more when it is freed for the second time.
+	preload_page page;
+	page->orders.watch_heap = 1;
+	run_preloaded(calls({"early", "early"}), page.path());
+	assert_int_equal(page->answers.misuses.at[0].kind, misuse_kind::realloc_foreign);
+}
+
+void what_is_not_seen_is_told(void **)
+{
+	skip_without_library();
+	for (const uint32_t watch : {0U, 1U}) {
+		preload_page page;
+		page->orders.watch_heap = watch;
+		page->orders.leak_check = 1;
+		assert_true(run_preloaded(calls({"many-early", "each", "forks"}), page.path()).exited(0));
+		assert_int_equal(page->answers.misuses.counted, 0);
+		assert_true(page->answers.processes.used() > 1);
+		for (size_t i = 1; i <= page->answers.processes.used(); i++)
+			assert_int_equal(page.process(i).blind, watch);
+	}
+}
+
 void leaks_are_what_nothing_points_to(void **)
 {
 	skip_without_library();
@@ -194,6 +228,8 @@ int main()
 		cmocka_unit_test(a_double_free_is_recorded_with_its_stacks),
 		cmocka_unit_test(other_wrong_frees_are_recorded),
 		cmocka_unit_test(what_is_freed_rightly_is_no_misuse),
+		cmocka_unit_test(blocks_from_before_the_orders_are_known),
+		cmocka_unit_test(what_is_not_seen_is_told),
 		cmocka_unit_test(leaks_are_what_nothing_points_to),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -76,3 +76,12 @@ sweep 1 child_crash
 says 'SIGSEGV at address 0x0 in process 2$'
 sweep 1 second_crash --pairs
 says '^   and then: malloc of '
+
+# More blocks than can be kept track of, before anything is known: wrong frees are not looked for, which is told.
+status=0
+timeout -s KILL 120 "$mempool" fail --budget 3 --json "$scratch/json" -- "$(realpath "$BUILD")/tests/subjects/calls" many-early each \
+	>"$scratch/out" 2>&1 || status=$?
+[ "$status" -eq 1 ] || fail "many-early ends with status $status: $(cat "$scratch/out")"
+says '^note: some blocks are lost sight of: wrong frees may not be seen$'
+says '^note: in 3 runs some blocks were lost sight of: '
+jq -e '.lost_sight == 3' "$scratch/json" >/dev/null || fail "$(jq .lost_sight "$scratch/json") runs lost sight of blocks"

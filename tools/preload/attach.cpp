@@ -120,6 +120,7 @@ void enter(origin_kind origin, uint32_t parent, uint64_t identity)
 	self->parent = parent;
 	self->identity = identity;
 	self->threads.store(1, relaxed);
+	self->blind.store(copied.watch_heap != 0 && is_blind() ? 1 : 0, relaxed);
 	if (readlink("/proc/self/exe", self->executable, sizeof(self->executable) - 1) < 0)
 		copy_text(self->executable, "?");
 	self->ready.set();
@@ -198,11 +199,13 @@ void begin()
 	}
 	was = stage::early;
 	// Without an environment it is too early; the constructor comes here again.
-	if (environ == nullptr || !now.compare_exchange_strong(was, stage::passive, relaxed))
+	if (environ == nullptr || !now.compare_exchange_strong(was, stage::attaching, relaxed))
 		return;
 	const at_work inside;
-	if (!attach())
+	if (!attach()) {
+		now.store(stage::passive, relaxed);
 		return;
+	}
 	pthread_atfork(before_fork, in_parent, in_child);
 	if (copied.catch_crashes != 0)
 		catch_crashes();

@@ -5,6 +5,7 @@
 
 #include "tools/preload/next.hpp"
 #include "tools/preload/stacks.hpp"
+#include "tools/preload/strays.hpp"
 
 #include <array>
 #include <sched.h>
@@ -26,12 +27,8 @@ struct part {
 	size_t fresh_bytes;
 };
 constinit std::array<part, size_t{1} << part_bits> parts = {};
-/// Something happened that the table does not know of.
+/// Something happened that neither the table nor the strays know of.
 constinit std::atomic<bool> blind{false};
-
-/// Given out before there were orders, as to what runs before all constructors.
-constinit std::array<std::atomic<uintptr_t>, 1024> early_blocks = {};
-constinit std::atomic<size_t> early_used{0};
 
 struct own_range {
 	std::atomic<uintptr_t> start;
@@ -47,6 +44,8 @@ uint64_t hash_of(uintptr_t start)
 
 void lock(part &p)
 {
+	mine.locks++;
+	std::atomic_signal_fence(std::memory_order_seq_cst); // a signal handler sees it first
 	// acquire: pairs with the release in unlock()
 	while (p.locked.exchange(true, std::memory_order_acquire))
 		sched_yield();
@@ -55,6 +54,16 @@ void lock(part &p)
 void unlock(part &p)
 {
 	p.locked.store(false, std::memory_order_release); // release: pairs with the acquire in lock()
+	std::atomic_signal_fence(std::memory_order_seq_cst);
+	mine.locks--;
+}
+
+/// What is unknown may be right from now on, so nothing is called wrong any more.
+void go_blind()
+{
+	blind.store(true, relaxed);
+	if (is_active() && orders_here.orders->watch_heap != 0)
+		self->blind.store(1, relaxed);
 }
 
 class part_of {
@@ -143,22 +152,17 @@ uint32_t note_freeing_stack(call_site site)
 	return note_stack(described, {call_kind::count, 0, 0});
 }
 
-bool was_early(uintptr_t start)
+/// The free of a block that the table does not have, or has as freed.
+verdict judge(uintptr_t start, const block *freed, bool resize)
 {
-	const size_t end = std::min(early_used.load(relaxed), early_blocks.size());
-	return std::any_of(early_blocks.begin(), early_blocks.begin() + end, [start](std::atomic<uintptr_t> &early) {
-		uintptr_t expected = start;
-		return early.compare_exchange_strong(expected, 0, relaxed);
-	});
-}
-
-verdict judge_unknown(uintptr_t start, bool resize)
-{
-	if (was_early(start))
+	if (blind.load(relaxed) || orders_here.orders->watch_heap == 0)
 		return verdict::hand_on;
-	if (!blind.load(relaxed) && orders_here.orders->watch_heap != 0)
+	if (freed == nullptr) {
 		record_misuse(resize ? misuse_kind::realloc_foreign : misuse_kind::foreign_free, start, nullptr);
-	return verdict::hand_on;
+		return verdict::hand_on;
+	}
+	record_misuse(resize ? misuse_kind::realloc_freed : misuse_kind::double_free, start, freed);
+	return verdict::refuse;
 }
 
 } // namespace
@@ -192,23 +196,24 @@ bool is_own_memory(uintptr_t at)
 	return false;
 }
 
-void note_early(void *start)
+void note_stray(void *start)
 {
-	if (start == nullptr)
-		return;
-	const size_t index = early_used.fetch_add(1, relaxed);
-	if (index < early_blocks.size())
-		early_blocks[index].store(reinterpret_cast<uintptr_t>(start), relaxed);
-	else
-		blind.store(true, relaxed);
+	if (start != nullptr && !keep_stray(reinterpret_cast<uintptr_t>(start)))
+		go_blind();
+}
+
+verdict note_stray_free(void *start)
+{
+	return take_stray(reinterpret_cast<uintptr_t>(start)) ? verdict::hand_on_stray : verdict::hand_on;
 }
 
 void note_block(void *start, size_t bytes, uint32_t stack)
 {
 	if (start == nullptr)
 		return;
-	if (mine.busy) {
-		blind.store(true, relaxed);
+	// Ours, or a signal handler's, which may have interrupted the one who is at the table.
+	if (mine.busy || mine.locks != 0) {
+		note_stray(start);
 		return;
 	}
 	const at_work inside;
@@ -218,7 +223,7 @@ void note_block(void *start, size_t bytes, uint32_t stack)
 	if (entry == nullptr)
 		entry = its.add(address);
 	if (entry == nullptr) {
-		blind.store(true, relaxed);
+		go_blind();
 		return;
 	}
 	entry->bytes = bytes;
@@ -229,35 +234,43 @@ void note_block(void *start, size_t bytes, uint32_t stack)
 
 verdict note_free(void *start, bool resize, call_site site)
 {
-	if (mine.busy) {
-		blind.store(true, relaxed);
-		return verdict::hand_on;
+	if (mine.locks != 0) { // a signal handler's
+		const verdict of_stray = note_stray_free(start);
+		if (of_stray != verdict::hand_on_stray)
+			go_blind();
+		return of_stray;
 	}
+	const bool at_work_already = mine.busy;
 	const at_work inside;
 	const auto address = reinterpret_cast<uintptr_t>(start);
-	const uint32_t stack = resize ? 0 : note_freeing_stack(site);
+	const uint32_t stack = resize || at_work_already ? 0 : note_freeing_stack(site);
 	block before = {};
 	{
 		const part_of its(address);
-		block *entry = its.find(address);
-		if (entry == nullptr)
-			return judge_unknown(address, resize);
-		before = *entry;
-		if (entry->live) {
+		if (block *entry = its.find(address)) {
+			before = *entry;
+			entry->freed_by = entry->live ? stack : entry->freed_by;
 			entry->live = false;
-			entry->freed_by = stack;
 		}
 	}
 	if (before.live)
 		return verdict::hand_on;
-	if (blind.load(relaxed) || orders_here.orders->watch_heap == 0)
-		return verdict::hand_on;
-	record_misuse(resize ? misuse_kind::realloc_freed : misuse_kind::double_free, address, &before);
-	return verdict::refuse;
+	// The table may know the address from an earlier block.
+	if (take_stray(address))
+		return verdict::hand_on_stray;
+	if (!at_work_already)
+		return judge(address, before.start != 0 ? &before : nullptr, resize);
+	if (before.start == 0)
+		go_blind();
+	return verdict::hand_on;
 }
 
-void note_kept(void *start)
+void note_kept(void *start, verdict before)
 {
+	if (before == verdict::hand_on_stray)
+		return note_stray(start);
+	if (!is_active() || !orders_here.track || mine.locks != 0)
+		return;
 	const at_work inside;
 	const auto address = reinterpret_cast<uintptr_t>(start);
 	const part_of its(address);
@@ -274,6 +287,11 @@ void each_block(void (*visit)(const block &entry, void *arg), void *arg)
 				visit(*at, arg);
 		unlock(p);
 	}
+}
+
+bool is_blind()
+{
+	return blind.load(relaxed);
 }
 
 void lock_blocks()

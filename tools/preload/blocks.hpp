@@ -6,9 +6,9 @@
 // block's entry stays, until its address is given out again.
 //
 // Owner of the state: this process; a forked child goes on with its copy.
-// Race table: all calls may run together, but not in a signal handler that
-// interrupted one of them in the same thread: that one passes by, and from then
-// on frees of unknown blocks are not reported.
+// Race table: all calls may run together. What a signal handler that interrupted
+// one of them in the same thread allocates becomes a stray; frees by it, of what is
+// none, pass by, and from then on wrong frees are not reported, which is told.
 #pragma once
 
 #include "tools/preload/recall.hpp"
@@ -28,16 +28,20 @@ struct block {
 /// A block was given out.
 void note_block(void *start, size_t bytes, uint32_t stack);
 
-/// The same before it is known whether anything is to be watched: its free is no misuse.
-void note_early(void *start);
+/// The same before it is known whether anything is to be watched.
+void note_stray(void *start);
 
 /// May the program free it (or, with `resize`, hand it to realloc)? If not, that is recorded.
-/// True also says: it does not count as live any more.
-enum class verdict : uint32_t { hand_on, refuse };
+/// Else it does not count as live, or as a stray, any more.
+enum class verdict : uint32_t { hand_on, hand_on_stray, refuse };
 verdict note_free(void *start, bool resize, call_site site);
+verdict note_stray_free(void *start);
 
-/// The realloc() that note_free() was for has failed: it is as it was.
-void note_kept(void *start);
+/// The realloc() that this was said of has failed: it is as it was.
+void note_kept(void *start, verdict before);
+
+/// Has something happened that the table does not know of, so that wrong frees are not reported?
+bool is_blind();
 
 /// Shows all entries, while nothing may change.
 void each_block(void (*visit)(const block &entry, void *arg), void *arg);

@@ -60,14 +60,14 @@ __attribute__((always_inline)) inline void *resize(void *block, size_t bytes)
 			memcpy(moved, block, std::min(bytes, cradle_size(block)));
 		return given(moved, bytes);
 	}
-	if (block != nullptr && is_active() && orders_here.track &&
-	    note_free(block, true, this_site()) == verdict::refuse) [[unlikely]]
+	const verdict before = block != nullptr ? taken_back(block, true, this_site()) : verdict::hand_on;
+	if (before == verdict::refuse) [[unlikely]]
 		return out_of_memory();
 	void *result = next.realloc(block, bytes);
 	if (result != nullptr)
 		return given(result, bytes);
-	if (block != nullptr && bytes != 0 && is_active() && orders_here.track)
-		note_kept(block);
+	if (block != nullptr && bytes != 0)
+		note_kept(block, before);
 	return result;
 }
 

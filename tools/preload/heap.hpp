@@ -17,10 +17,18 @@ __attribute__((always_inline)) inline void *given(void *block, size_t bytes)
 	if (is_active()) [[likely]] {
 		if (orders_here.track) [[unlikely]]
 			note_block(block, bytes, last_stack);
-	} else if (now.load(std::memory_order_relaxed) == stage::early) {
-		note_early(block);
+	} else if (now.load(std::memory_order_relaxed) <= stage::attaching) {
+		note_stray(block);
 	}
 	return block;
+}
+
+/// What note_free() says, or before there are orders, note_stray_free().
+__attribute__((always_inline)) inline verdict taken_back(void *block, bool resize, call_site site)
+{
+	if (is_active()) [[likely]]
+		return orders_here.track ? note_free(block, resize, site) : verdict::hand_on;
+	return now.load(std::memory_order_relaxed) <= stage::attaching ? note_stray_free(block) : verdict::hand_on;
 }
 
 /// May the next allocator have it back? It has not given out what the cradle did, and while
@@ -31,7 +39,7 @@ __attribute__((always_inline)) inline bool may_go_back(void *block, call_site si
 		return false;
 	if (in_cradle(block) || !can_go_on()) [[unlikely]]
 		return false;
-	return !is_active() || !orders_here.track || note_free(block, false, site) == verdict::hand_on;
+	return taken_back(block, false, site) != verdict::refuse;
 }
 
 } // namespace mp::preload

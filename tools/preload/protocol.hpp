@@ -230,7 +230,7 @@ struct alignas(64) process_record {
 	std::atomic<uint64_t> failed;
 	std::atomic<uint64_t> occurrences; // of orders.stack_hash
 	std::atomic<uint32_t> triggered;   // the first failure has been
-	uint32_t reserved;
+	std::atomic<uint32_t> blind; // it has lost sight of blocks: wrong frees are not recorded any more (watch_heap)
 	// Only with leak_check, at exit:
 	std::atomic<uint32_t> leaks_checked;
 	uint32_t leaks_reserved;

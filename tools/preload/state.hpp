@@ -19,11 +19,12 @@
 namespace mp::preload {
 
 enum class stage : uint32_t {
-	none,     // nothing is known yet
-	starting, // somebody is in begin(): memory comes from the cradle
-	early,    // the next functions are known; the environment may not be there yet
-	passive,  // no orders: calls go through
-	active,   // there are orders
+	none,      // nothing is known yet
+	starting,  // somebody is in begin(): memory comes from the cradle
+	early,     // the next functions are known; the environment may not be there yet
+	attaching, // somebody looks for the orders
+	passive,   // no orders: calls go through
+	active,    // there are orders
 };
 inline constinit std::atomic<stage> now{stage::none};
 
@@ -43,6 +44,7 @@ inline constinit uint32_t self_number = 0;       // 0: there was no room for a r
 
 struct thread_state {
 	bool busy;       // we are at work here: what is allocated meanwhile is not the program's
+	uint32_t locks;  // parts of the table of blocks that this thread has locked
 	uint32_t record; // index + 1
 	uint32_t children;
 	uint32_t draws;

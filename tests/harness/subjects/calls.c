@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static void *at_start;
+static void *before_libc[1500];
 
 /* Before main(), and maybe before the preloaded library's own constructor. */
 __attribute__((constructor)) static void construct(void)
@@ -26,6 +27,19 @@ static void *unseen(void *pointer)
 	__asm__ volatile("" : "+r"(pointer));
 	return pointer;
 }
+
+/* Before libc is ready, when nobody knows yet what is to be watched: more than anybody notes at a time. */
+static void begin_early(int argc, char **argv)
+{
+	const int many = argc > 1 && strcmp(argv[1], "many-early") == 0;
+
+	for (size_t i = 0; i < sizeof(before_libc) / sizeof(before_libc[0]); i++) {
+		before_libc[i] = unseen(malloc(88));
+		if (!many && i != 0)
+			free(before_libc[i]);
+	}
+}
+__attribute__((section(".preinit_array"), used)) static void (*const begins_early)(int, char **) = begin_early;
 
 static void tell(const char *what, const void *result)
 {
@@ -126,6 +140,15 @@ static void too_much(void)
 	free(block);
 }
 
+/* A block that was there before all, which realloc() cannot make so large. */
+static void early(void)
+{
+	volatile size_t bytes = (size_t)-1 / 4;
+
+	tell("early realloc", unseen(realloc(before_libc[0], bytes)));
+	free(before_libc[0]);
+}
+
 static void *allocate_some(void *failures)
 {
 	for (size_t i = 1; i <= 20; i++) {
@@ -214,6 +237,7 @@ static const struct {
 	{"mappings", mappings},
 	{"kept", kept},
 	{"too-much", too_much},
+	{"early", early},
 	{"threads", threads},
 	{"forks", forks},
 	{"fork-storm", fork_storm},
