@@ -63,12 +63,27 @@ test_allocator()
 	sweep 0 --probability 5 --runs 4 --json "$scratch/json" -- "$scratch/storm.$name"
 	jq -e '.verdicts.same == 4 and .unharmed.notes == [] and .unharmed.processes == 11' "$scratch/json" >/dev/null ||
 		fail "$name: $(jq -c '[.verdicts, .unharmed]' "$scratch/json") $(cat "$scratch/out")"
+	# Nobody waits for the loader while a constructor waits for him.
+	compile -o "$scratch/waiting.$name" "$scratch/waiting.o" -pthread -rdynamic "${@:2}"
+	sweep 0 --every --only-function '*make_under_lock*' --json "$scratch/json" -- "$scratch/waiting.$name" "$scratch/constructed.so"
+	jq -e '[.all_runs[].verdict] | sort == ["refused", "refused", "same"]' "$scratch/json" >/dev/null ||
+		fail "$name, with a constructor that waits: $(cat "$scratch/out")"
 	echo "$name: all faults found in $allocations allocations"
 }
 
 compile -c -o "$scratch/operators.o" tests/harness/victims/operators.cpp
 compile -c -DMENDED -o "$scratch/mended.o" tests/harness/victims/operators.cpp
 compile -c -pthread -o "$scratch/storm.o" tests/harness/subjects/storm.cpp
+compile -c -pthread -o "$scratch/waiting.o" tests/harness/subjects/waiting.cpp
+cat >"$scratch/constructed.c" <<'C'
+void wait_for_the_lock(void);
+
+__attribute__((constructor)) static void construct(void)
+{
+	wait_for_the_lock();
+}
+C
+"$CC" -O1 -Wall -Wextra -fPIC -shared -o "$scratch/constructed.so" "$scratch/constructed.c"
 test_allocator libstdc++
 missing=
 for name in jemalloc tcmalloc_minimal; do
@@ -90,7 +105,7 @@ says ': 8 allocations from '
 says '^ +8  clean refusal$'
 
 # The plugin's std::bad_alloc is of a library that the program does not know of, or within the plugin; what its
-# new_handler throws goes through the operators.
+# new_handler throws goes through the operators. In a program that has such a library that one is the plugin's, too.
 cat >"$scratch/host.c" <<'C'
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -106,21 +121,23 @@ C
 "$CC" -O1 -Wall -Wextra -o "$scratch/host" "$scratch/host.c" -ldl
 compile -fPIC -shared -o "$scratch/plugin.so" tests/harness/subjects/plugin.cpp
 compile -fPIC -shared -static-libstdc++ -static-libgcc -o "$scratch/plugin_static.so" tests/harness/subjects/plugin.cpp
-for plugin in plugin plugin_static; do
+"$CC" -O1 -Wall -Wextra -o "$scratch/host_cxx" "$scratch/host.c" -ldl -Wl,--no-as-needed -lstdc++
+for pair in 'host plugin' 'host plugin_static' 'host_cxx plugin' 'host_cxx plugin_static'; do
+	read -r host plugin <<<"$pair"
 	for handler in 0 1 2; do
-		sweep 0 --every --only-function plugin_run --json "$scratch/json" -- "$scratch/host" "$scratch/$plugin.so" $handler
+		sweep 0 --every --only-function plugin_run --json "$scratch/json" -- "$scratch/$host" "$scratch/$plugin.so" $handler
 		case $handler in
 		0) expected='exit status 1, and says: std::bad_alloc' ;;
 		1) expected='exit status 1, and says: no_memory of the handler' ;;
 		2) expected= ;;
 		esac
 		jq -r '.all_runs[].why' "$scratch/json" | diff -u <(printf '%s\n' "$expected" "$expected") - ||
-			fail "$plugin, handler $handler: $(cat "$scratch/out")"
+			fail "$pair, handler $handler: $(cat "$scratch/out")"
 	done
 	# What the loader allocates while it is asked for the C++ library does not end the watch over the heap.
-	sweep 1 --every --only-function plugin_run --json "$scratch/json" -- "$scratch/host" "$scratch/$plugin.so" 3
+	sweep 1 --every --only-function plugin_run --json "$scratch/json" -- "$scratch/$host" "$scratch/$plugin.so" 3
 	jq -e '[.findings[] | [.verdict, .why]] == [["misuse", "double free"]] and .lost_sight == 0' "$scratch/json" >/dev/null ||
-		fail "$plugin: the double free after the failure is not found: $(cat "$scratch/out")"
+		fail "$pair: the double free after the failure is not found: $(cat "$scratch/out")"
 done
 
 # A sanitizer's operators still see which form made a block, and which one drops it.

@@ -3,6 +3,7 @@
 // cxx.cpp - see cxx.hpp.
 #include "tools/preload/cxx.hpp"
 
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <dlfcn.h>
@@ -12,6 +13,7 @@
 namespace mp::preload {
 namespace {
 
+constexpr auto relaxed = std::memory_order_relaxed;
 static_assert(sizeof(size_t) == sizeof(unsigned long), "the names below have size_t as m, unsigned long");
 
 /// Of libstdc++, libc++ and their kin all.
@@ -65,25 +67,113 @@ class loaded_library {
 	void *handle_;
 };
 
-/// As the module sees it that called: a plugin has a C++ library that the program may not have.
-void *find_for_caller(const char *name, call_site site)
+dl_find_object module_around(const void *at)
 {
 	dl_find_object found = {};
-	if (_dl_find_object(reinterpret_cast<void *>(site.pc - 1), &found) != 0 || found.dlfo_link_map == nullptr)
-		return nullptr;
-	return loaded_library(found.dlfo_link_map->l_name).find(name);
+	if (at == nullptr || _dl_find_object(const_cast<void *>(at), &found) != 0 || found.dlfo_link_map == nullptr)
+		return {};
+	return found;
 }
 
-void *find_function(const char *name, call_site site)
+dl_find_object caller_at(call_site site)
 {
-	const at_work inside;
+	return module_around(reinterpret_cast<void *>(site.pc - 1));
+}
+
+const char *library_of_cxx(const void *function)
+{
+	const dl_find_object found = module_around(function);
+	if (found.dlfo_link_map == nullptr)
+		return nullptr;
+	const std::string_view path = found.dlfo_link_map->l_name;
+	const bool is_one =
+		path.find("libstdc++.so") != std::string_view::npos || path.find("libc++") != std::string_view::npos;
+	return is_one ? path.data() : nullptr;
+}
+
+/// As the module sees it that called: a plugin has a C++ library that the program may not have.
+void *find_for_caller(const char *name, const dl_find_object &caller)
+{
+	return caller.dlfo_link_map != nullptr ? loaded_library(caller.dlfo_link_map->l_name).find(name) : nullptr;
+}
+
+/// In the order of the loader: what is there for all comes before what the caller brought with it.
+void *find_anew(const char *name, const dl_find_object &caller)
+{
 	void *found = dlsym(RTLD_DEFAULT, name);
 	if (found == nullptr)
-		found = find_for_caller(name, site);
+		found = find_for_caller(name, caller);
 	for (size_t i = 0; found == nullptr && i < std::size(libraries); i++)
 		found = loaded_library(libraries[i]).find(name);
 	return found;
 }
+
+/// A function of the C++ library. To ask for it takes the loader's lock, and whoever is in dlopen() may hold that
+/// and wait, in a constructor, for a lock of the one who fails: so this is done before, or at least not again.
+class library_function {
+      public:
+	constexpr explicit library_function(const char *name) : name_(name), known_{} {}
+
+	/// What the program begins with stays.
+	bool find_at_start()
+	{
+		void *found = dlsym(RTLD_DEFAULT, name_);
+		from_start_.store(found, relaxed);
+		return found != nullptr;
+	}
+
+	void *find(call_site site)
+	{
+		if (void *found = from_start_.load(relaxed))
+			return found;
+		const at_work inside;
+		const dl_find_object caller = caller_at(site);
+		if (void *found = recall(caller))
+			return found;
+		void *found = find_anew(name_, caller);
+		if (const char *library = library_of_cxx(found))
+			remember(caller, found, library);
+		return found;
+	}
+
+      private:
+	struct answer {
+		std::atomic<void *> found; // last
+		dl_find_object caller;
+	};
+
+	void *recall(const dl_find_object &caller) const
+	{
+		for (const answer &known : known_) {
+			// acquire: pairs with the release in remember()
+			void *found = known.found.load(std::memory_order_acquire);
+			// Another module may come to lie where one was closed.
+			if (found != nullptr && known.caller.dlfo_link_map == caller.dlfo_link_map &&
+			    known.caller.dlfo_map_start == caller.dlfo_map_start &&
+			    known.caller.dlfo_map_end == caller.dlfo_map_end &&
+			    known.caller.dlfo_eh_frame == caller.dlfo_eh_frame)
+				return found;
+		}
+		return nullptr;
+	}
+
+	void remember(const dl_find_object &caller, void *found, const char *library)
+	{
+		const size_t index = used_.load(relaxed) < known_.size() ? used_.fetch_add(1, relaxed) : known_.size();
+		if (index >= known_.size())
+			return;
+		const loaded_library stays(library, RTLD_NODELETE);
+		known_[index].caller = caller;
+		known_[index].found.store(found, std::memory_order_release); // release: pairs with the acquire above
+	}
+
+	const char *name_;
+	std::atomic<void *> from_start_{nullptr};
+	std::atomic<size_t> used_{0};
+	std::array<answer, 32> known_; // by the modules that called
+};
+constinit library_function get_handler("_ZSt15get_new_handlerv");
+constinit library_function throw_it("_ZSt17__throw_bad_allocv");
 
 /// A form that catches, as it is in a library of C++ itself: jemalloc and the like have it, too, and call
 /// nobody else's.
@@ -96,28 +186,18 @@ constinit catching_form catching_array = {"_ZnamRKSt9nothrow_t", nullptr};
 constinit catching_form catching_aligned = {"_ZnwmSt11align_val_tRKSt9nothrow_t", nullptr};
 constinit catching_form catching_aligned_array = {"_ZnamSt11align_val_tRKSt9nothrow_t", nullptr};
 
-bool is_library_of_cxx(const void *function)
-{
-	dl_find_object found = {};
-	if (function == nullptr || _dl_find_object(const_cast<void *>(function), &found) != 0 ||
-	    found.dlfo_link_map == nullptr)
-		return false;
-	const std::string_view path = found.dlfo_link_map->l_name;
-	return path.find("libstdc++.so") != std::string_view::npos || path.find("libc++") != std::string_view::npos;
-}
-
 void *find_catching(catching_form &form)
 {
-	void *found = form.found.load(std::memory_order_relaxed);
+	void *found = form.found.load(relaxed);
 	if (found != nullptr)
 		return found;
 	const at_work inside;
 	found = dlsym(RTLD_NEXT, form.name);
-	if (!is_library_of_cxx(found))
+	if (library_of_cxx(found) == nullptr)
 		found = nullptr;
 	for (size_t i = 0; found == nullptr && i < std::size(libraries); i++)
 		found = loaded_library(libraries[i], RTLD_NODELETE).find(form.name);
-	form.found.store(found, std::memory_order_relaxed);
+	form.found.store(found, relaxed);
 	return found;
 }
 
@@ -147,22 +227,34 @@ void find_next_operators()
 	find_next(sanitizer.drop_aligned_sized, "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t");
 }
 
+void find_library_of_cxx()
+{
+	const at_work inside;
+	if (!get_handler.find_at_start()) // most likely it is a program in C
+		return;
+	throw_it.find_at_start();
+	if (next.is_sanitizer) // which would report what dlopen() keeps
+		return;
+	for (catching_form *form : {&catching_plain, &catching_array, &catching_aligned, &catching_aligned_array})
+		find_catching(*form);
+}
+
 std::new_handler handler_of_program(call_site site)
 {
-	auto *get = reinterpret_cast<std::new_handler (*)()>(find_function("_ZSt15get_new_handlerv", site));
+	auto *get = reinterpret_cast<std::new_handler (*)()>(get_handler.find(site));
 	return get != nullptr ? get() : nullptr;
 }
 
 void throw_bad_alloc(call_site site)
 {
-	if (auto *thrower = reinterpret_cast<void (*)()>(find_function("_ZSt17__throw_bad_allocv", site)))
+	if (auto *thrower = reinterpret_cast<void (*)()>(throw_it.find(site)))
 		thrower();
 	// A C++ library that is linked into a plugin may lack that. Its own operator new throws when
 	// there is no such memory.
 	void *other = nullptr;
 	{
 		const at_work inside;
-		other = find_for_caller("_Znwm", site);
+		other = find_for_caller("_Znwm", caller_at(site));
 	}
 	if (other != nullptr && !is_ours(other))
 		reinterpret_cast<void *(*)(size_t)>(other)(PTRDIFF_MAX);

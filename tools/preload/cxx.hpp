@@ -4,8 +4,10 @@
 // does without: its new_handler, its std::bad_alloc, and its own operators.
 //
 // Owner of the state: cxx.cpp; `replaced` and `sanitizer` are written once, in
-// begin(), before the stage goes on. Race table: all calls may run together; what
-// is asked for after a failure takes the loader's lock.
+// begin(), before the stage goes on. Race table: all calls may run together. What
+// the program begins with is found before its own constructors run; or else, for a
+// plugin of a program without a C++ library, at its first failure, under the
+// loader's lock; at each failure, if that library is linked into the plugin.
 #pragma once
 
 #include "tools/preload/next.hpp"
@@ -44,6 +46,9 @@ inline constinit sanitizer_operators sanitizer = {};
 
 /// std::nothrow is in the run-time library.
 inline constexpr std::nothrow_t quietly{};
+
+/// Looks for the rest of it, once the program is loaded.
+void find_library_of_cxx();
 
 /// What std::get_new_handler() says in the program; nullptr where there is none.
 std::new_handler handler_of_program(call_site site);

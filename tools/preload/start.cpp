@@ -3,6 +3,7 @@
 // start.cpp - the process's beginning and end: main() begins, it exits.
 //
 // Stands before __libc_start_main(), exit(), _exit(), _Exit() and quick_exit().
+#include "tools/preload/cxx.hpp"
 #include "tools/preload/leaks.hpp"
 #include "tools/preload/next.hpp"
 #include "tools/preload/roots.hpp"
@@ -52,6 +53,7 @@ __attribute__((constructor)) void loaded()
 	begin();
 	if (is_active()) {
 		const at_work inside;
+		find_library_of_cxx();
 		on_exit(at_exit, nullptr);
 	}
 }
