@@ -203,9 +203,11 @@ PRELOAD_EXPORT void *mremap(void *at, size_t bytes, size_t new_bytes, int flags,
 	va_end(more);
 	if (!can_go_on() || (new_bytes > bytes && fails(call_kind::mremap, new_bytes))) [[unlikely]]
 		return map_failed();
+	// First, as in munmap() below.
+	const bool was_heap = forget_heap(at, bytes);
 	void *moved = next.mremap(at, bytes, new_bytes, flags, to);
-	if (moved != MAP_FAILED && new_bytes > 0)
-		forget_heap(at, bytes);
+	if (moved == MAP_FAILED && was_heap)
+		note_heap(at, bytes);
 	return mapped(moved, new_bytes, this_site());
 }
 
@@ -214,6 +216,9 @@ PRELOAD_EXPORT int munmap(void *at, size_t bytes)
 	if (!can_go_on()) [[unlikely]]
 		return static_cast<int>(syscall(SYS_munmap, at, bytes));
 	// First: once it is unmapped another thread may map the same.
-	forget_heap(at, bytes);
-	return next.munmap(at, bytes);
+	const bool was_heap = forget_heap(at, bytes);
+	const int result = next.munmap(at, bytes);
+	if (result != 0 && was_heap)
+		note_heap(at, bytes);
+	return result;
 }

@@ -9,62 +9,136 @@ namespace mp::preload {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr unsigned page_bits = 12; // where they are larger, theirs are multiples of these
+constexpr unsigned count_bits = 28;
+constexpr unsigned address_bits = 48;
+constexpr uint64_t most_pages = (uint64_t{1} << count_bits) - 1; // almost 1 TiB
 
-struct slot {
-	std::atomic<uintptr_t> start; // 0: free
-	std::atomic<uintptr_t> end;   // 0: not written yet
+struct pages {
+	uint64_t first, end;
+
+	bool empty() const { return first >= end; }
 };
-constinit std::array<slot, 4096> slots = {};
+
+/// In one word, so that nobody sees a half of it: the first page, and how many. 0: nothing.
+using packed = uint64_t;
+static_assert(address_bits - page_bits + count_bits == 64);
+
+packed pack(pages range)
+{
+	return range.first << count_bits | (range.end - range.first);
+}
+
+pages unpack(packed range)
+{
+	return {range >> count_bits, (range >> count_bits) + (range & most_pages)};
+}
+
+constinit std::array<std::atomic<packed>, 4096> slots = {};
 /// None behind it was ever used.
 constinit std::atomic<size_t> used{0};
+/// How often a range became two.
+constinit std::atomic<uint64_t> splits{0};
 
-void add(uintptr_t start, uintptr_t end)
+/// Empty, where the kernel refuses such a range.
+pages pages_of(void *start, size_t bytes)
+{
+	constexpr uintptr_t within = (uintptr_t{1} << page_bits) - 1;
+	const auto from = reinterpret_cast<uintptr_t>(start);
+	uintptr_t to = 0;
+	if ((from & within) != 0 || __builtin_add_overflow(from, bytes, &to) || to > uintptr_t{1} << address_bits)
+		return {};
+	return {from >> page_bits, (to + within) >> page_bits};
+}
+
+std::atomic<packed> *add(pages range)
 {
 	for (size_t i = 0; i < slots.size(); i++) {
-		uintptr_t was = 0;
-		if (!slots[i].start.compare_exchange_strong(was, start, relaxed))
+		packed was = 0;
+		if (!slots[i].compare_exchange_strong(was, pack(range), relaxed))
 			continue;
-		slots[i].end.store(end, relaxed);
 		size_t before = used.load(relaxed);
 		while (before <= i && !used.compare_exchange_weak(before, i + 1, relaxed)) {}
-		return;
+		return &slots[i];
 	}
+	return nullptr;
+}
+
+/// Takes `gone` out of a slot; returns how many pages that were.
+uint64_t cut(std::atomic<packed> &slot, pages gone)
+{
+	packed was = slot.load(std::memory_order_acquire); // acquire: pairs with the exchange below
+	for (;;) {
+		const pages range = unpack(was);
+		if (was == 0 || range.first >= gone.end || range.end <= gone.first)
+			return 0;
+		const pages left = {range.first, gone.first};
+		const pages right = {gone.end, range.end};
+		std::atomic<packed> *other = nullptr;
+		if (!left.empty() && !right.empty()) {
+			// Before it goes from here, and counted between: who misses it there and here looks again.
+			other = add(right);
+			splits.fetch_add(1, std::memory_order_release); // release: pairs with the acquire in forget()
+		}
+		const packed rest = !left.empty() ? pack(left) : !right.empty() ? pack(right) : 0;
+		if (slot.compare_exchange_strong(was, rest, std::memory_order_acq_rel, std::memory_order_acquire))
+			return std::min(range.end, gone.end) - std::max(range.first, gone.first);
+		packed again = pack(right);
+		if (other != nullptr)
+			other->compare_exchange_strong(again, 0, relaxed);
+	}
+}
+
+uint64_t forget(pages gone)
+{
+	uint64_t count = 0;
+	for (;;) {
+		const uint64_t before =
+			splits.load(std::memory_order_acquire); // acquire: pairs with the release in cut()
+		for (size_t i = 0; i < used.load(relaxed); i++)
+			count += cut(slots[i], gone);
+		if (splits.load(relaxed) == before)
+			return count;
+	}
+}
+
+bool is_noted(pages range)
+{
+	for (size_t i = 0; i < used.load(relaxed); i++) {
+		const pages known = unpack(slots[i].load(relaxed));
+		if (known.first <= range.first && range.end <= known.end)
+			return true;
+	}
+	return false;
 }
 
 } // namespace
 
 void note_heap(void *start, size_t bytes)
 {
-	const auto at = reinterpret_cast<uintptr_t>(start);
-	add(at, at + bytes);
+	const pages range = pages_of(start, bytes);
+	if (range.empty() || is_noted(range))
+		return;
+	forget(range);
+	for (uint64_t at = range.first; at < range.end; at += most_pages)
+		add({at, std::min(at + most_pages, range.end)});
 }
 
-void forget_heap(void *start, size_t bytes)
+bool forget_heap(void *start, size_t bytes)
 {
-	const auto from = reinterpret_cast<uintptr_t>(start);
-	const uintptr_t to = from + bytes;
-	for (size_t i = 0; i < used.load(relaxed); i++) {
-		slot &s = slots[i];
-		const heap_range whole = {s.start.load(relaxed), s.end.load(relaxed)};
-		if (whole.start == 0 || whole.start >= to || whole.end <= from)
-			continue;
-		if (whole.end > to)
-			add(to, whole.end);
-		s.end.store(from > whole.start ? from : 0, relaxed);
-		if (from <= whole.start)
-			s.start.store(0, relaxed);
-	}
+	const pages range = pages_of(start, bytes);
+	return !range.empty() && forget(range) >= range.end - range.first;
 }
 
 heap_range heap_behind(uintptr_t at)
 {
-	heap_range first = {};
+	pages first = {};
 	for (size_t i = 0; i < used.load(relaxed); i++) {
-		const heap_range range = {slots[i].start.load(relaxed), slots[i].end.load(relaxed)};
-		if (range.start != 0 && range.end > at && (first.start == 0 || range.start < first.start))
+		const pages range = unpack(slots[i].load(relaxed));
+		if (!range.empty() && range.end << page_bits > at && (first.empty() || range.first < first.first))
 			first = range;
 	}
-	return first;
+	return {first.first << page_bits, first.end << page_bits};
 }
 
 } // namespace mp::preload
