@@ -7,6 +7,7 @@
 // handlers as pthread_atfork(3) has them.
 #include "tools/preload/blocks.hpp"
 #include "tools/preload/decide.hpp"
+#include "tools/preload/heaps.hpp"
 #include "tools/preload/threads.hpp"
 
 #include "mempool/watch/fault_decision.hpp"
@@ -135,10 +136,12 @@ uint64_t identity_after(uint64_t before, uint64_t step)
 void before_fork()
 {
 	lock_blocks();
+	lock_heaps();
 }
 
 void in_parent()
 {
+	unlock_heaps();
 	unlock_blocks();
 	if (is_active())
 		self->forks.fetch_add(1, relaxed);
@@ -146,6 +149,7 @@ void in_parent()
 
 void in_child()
 {
+	unlock_heaps();
 	unlock_blocks();
 	if (!is_active())
 		return;

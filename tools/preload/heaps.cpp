@@ -4,6 +4,7 @@
 #include "tools/preload/heaps.hpp"
 
 #include <array>
+#include <sched.h>
 
 namespace mp::preload {
 namespace {
@@ -37,8 +38,18 @@ pages unpack(packed range)
 constinit std::array<std::atomic<packed>, 4096> slots = {};
 /// None behind it was ever used.
 constinit std::atomic<size_t> used{0};
-/// How often a range became two.
-constinit std::atomic<uint64_t> splits{0};
+/// For who writes; who reads sees ranges that are whole.
+constinit std::atomic<bool> locked{false};
+/// How often this thread has it. A signal handler that interrupts who has it goes on without.
+constinit thread_local unsigned held = 0;
+
+class writing {
+      public:
+	writing() { lock_heaps(); }
+	writing(const writing &) = delete;
+	writing &operator=(const writing &) = delete;
+	~writing() { unlock_heaps(); }
+};
 
 /// Empty, where the kernel refuses such a range.
 pages pages_of(void *start, size_t bytes)
@@ -51,7 +62,7 @@ pages pages_of(void *start, size_t bytes)
 	return {from >> page_bits, (to + within) >> page_bits};
 }
 
-std::atomic<packed> *add(pages range)
+void add(pages range)
 {
 	for (size_t i = 0; i < slots.size(); i++) {
 		packed was = 0;
@@ -59,47 +70,27 @@ std::atomic<packed> *add(pages range)
 			continue;
 		size_t before = used.load(relaxed);
 		while (before <= i && !used.compare_exchange_weak(before, i + 1, relaxed)) {}
-		return &slots[i];
-	}
-	return nullptr;
-}
-
-/// Takes `gone` out of a slot; returns how many pages that were.
-uint64_t cut(std::atomic<packed> &slot, pages gone)
-{
-	packed was = slot.load(std::memory_order_acquire); // acquire: pairs with the exchange below
-	for (;;) {
-		const pages range = unpack(was);
-		if (was == 0 || range.first >= gone.end || range.end <= gone.first)
-			return 0;
-		const pages left = {range.first, gone.first};
-		const pages right = {gone.end, range.end};
-		std::atomic<packed> *other = nullptr;
-		if (!left.empty() && !right.empty()) {
-			// Before it goes from here, and counted between: who misses it there and here looks again.
-			other = add(right);
-			splits.fetch_add(1, std::memory_order_release); // release: pairs with the acquire in forget()
-		}
-		const packed rest = !left.empty() ? pack(left) : !right.empty() ? pack(right) : 0;
-		if (slot.compare_exchange_strong(was, rest, std::memory_order_acq_rel, std::memory_order_acquire))
-			return std::min(range.end, gone.end) - std::max(range.first, gone.first);
-		packed again = pack(right);
-		if (other != nullptr)
-			other->compare_exchange_strong(again, 0, relaxed);
+		return;
 	}
 }
 
+/// Takes `gone` out; returns how many pages that were.
 uint64_t forget(pages gone)
 {
 	uint64_t count = 0;
-	for (;;) {
-		const uint64_t before =
-			splits.load(std::memory_order_acquire); // acquire: pairs with the release in cut()
-		for (size_t i = 0; i < used.load(relaxed); i++)
-			count += cut(slots[i], gone);
-		if (splits.load(relaxed) == before)
-			return count;
+	for (size_t i = 0; i < used.load(relaxed); i++) {
+		const packed was = slots[i].load(relaxed);
+		const pages range = unpack(was);
+		if (was == 0 || range.first >= gone.end || range.end <= gone.first)
+			continue;
+		const pages left = {range.first, gone.first};
+		const pages right = {gone.end, range.end};
+		if (!left.empty() && !right.empty())
+			add(right);
+		slots[i].store(!left.empty() ? pack(left) : !right.empty() ? pack(right) : 0, relaxed);
+		count += std::min(range.end, gone.end) - std::max(range.first, gone.first);
 	}
+	return count;
 }
 
 bool is_noted(pages range)
@@ -117,7 +108,10 @@ bool is_noted(pages range)
 void note_heap(void *start, size_t bytes)
 {
 	const pages range = pages_of(start, bytes);
-	if (range.empty() || is_noted(range))
+	if (range.empty())
+		return;
+	const writing now_here;
+	if (is_noted(range))
 		return;
 	forget(range);
 	for (uint64_t at = range.first; at < range.end; at += most_pages)
@@ -127,7 +121,28 @@ void note_heap(void *start, size_t bytes)
 bool forget_heap(void *start, size_t bytes)
 {
 	const pages range = pages_of(start, bytes);
-	return !range.empty() && forget(range) >= range.end - range.first;
+	if (range.empty() || used.load(relaxed) == 0) // most programs have libc's allocator
+		return false;
+	const writing now_here;
+	return forget(range) == range.end - range.first;
+}
+
+void lock_heaps()
+{
+	if (held++ != 0)
+		return;
+	std::atomic_signal_fence(std::memory_order_seq_cst); // a signal handler sees it first
+	// acquire: pairs with the release in unlock_heaps()
+	while (locked.exchange(true, std::memory_order_acquire))
+		sched_yield();
+}
+
+void unlock_heaps()
+{
+	if (held == 1)
+		locked.store(false, std::memory_order_release); // release: pairs with the acquire in lock_heaps()
+	std::atomic_signal_fence(std::memory_order_seq_cst);
+	held--;
 }
 
 heap_range heap_behind(uintptr_t at)

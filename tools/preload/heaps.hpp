@@ -4,11 +4,10 @@
 // only the blocks that it gives out are the program's; in the rest it keeps old
 // pointers, which would hide leaks.
 //
-// Owner of the state: this process. Race table: all calls may run together, in
-// signal handlers too. Whoever unmaps a range has it from the one who mapped it, in
-// whatever thread. If an allocator maps and unmaps the same pages in two threads at
-// a time, nobody knows what is there in the end: a note may be lost, so that the
-// range counts as the program's.
+// Owner of the state: this process; a forked child goes on with its copy. Race
+// table: all calls may run together, in signal handlers too. Whoever unmaps a range has it from the one who mapped it,
+// in whatever thread. If an allocator maps and unmaps the same pages in two threads at a time, nobody knows what is
+// there in the end: a note may be lost, so that the range counts as the program's.
 #pragma once
 
 #include "tools/preload/next.hpp"
@@ -24,6 +23,10 @@ void note_heap(void *start, size_t bytes);
 
 /// It is about to be unmapped, by whomever. Was all of it noted?
 bool forget_heap(void *start, size_t bytes);
+
+/// Around fork().
+void lock_heaps();
+void unlock_heaps();
 
 /// The first that ends behind `at`; all zeroes: there is none.
 heap_range heap_behind(uintptr_t at);
