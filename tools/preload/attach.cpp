@@ -136,12 +136,10 @@ uint64_t identity_after(uint64_t before, uint64_t step)
 void before_fork()
 {
 	lock_blocks();
-	lock_heaps();
 }
 
 void in_parent()
 {
-	unlock_heaps();
 	unlock_blocks();
 	if (is_active())
 		self->forks.fetch_add(1, relaxed);
@@ -149,7 +147,7 @@ void in_parent()
 
 void in_child()
 {
-	unlock_heaps();
+	free_heaps_in_child();
 	unlock_blocks();
 	if (!is_active())
 		return;

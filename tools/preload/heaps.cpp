@@ -45,10 +45,24 @@ constinit thread_local unsigned held = 0;
 
 class writing {
       public:
-	writing() { lock_heaps(); }
+	writing()
+	{
+		if (held++ != 0)
+			return;
+		std::atomic_signal_fence(std::memory_order_seq_cst); // a signal handler sees it first
+		// acquire: pairs with the release below
+		while (locked.exchange(true, std::memory_order_acquire))
+			sched_yield();
+	}
 	writing(const writing &) = delete;
 	writing &operator=(const writing &) = delete;
-	~writing() { unlock_heaps(); }
+	~writing()
+	{
+		if (held == 1)
+			locked.store(false, std::memory_order_release); // release: pairs with the acquire above
+		std::atomic_signal_fence(std::memory_order_seq_cst);
+		held--;
+	}
 };
 
 /// Empty, where the kernel refuses such a range.
@@ -127,22 +141,9 @@ bool forget_heap(void *start, size_t bytes)
 	return forget(range) == range.end - range.first;
 }
 
-void lock_heaps()
+void free_heaps_in_child()
 {
-	if (held++ != 0)
-		return;
-	std::atomic_signal_fence(std::memory_order_seq_cst); // a signal handler sees it first
-	// acquire: pairs with the release in unlock_heaps()
-	while (locked.exchange(true, std::memory_order_acquire))
-		sched_yield();
-}
-
-void unlock_heaps()
-{
-	if (held == 1)
-		locked.store(false, std::memory_order_release); // release: pairs with the acquire in lock_heaps()
-	std::atomic_signal_fence(std::memory_order_seq_cst);
-	held--;
+	locked.store(false, relaxed);
 }
 
 heap_range heap_behind(uintptr_t at)

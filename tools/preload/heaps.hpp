@@ -24,9 +24,9 @@ void note_heap(void *start, size_t bytes);
 /// It is about to be unmapped, by whomever. Was all of it noted?
 bool forget_heap(void *start, size_t bytes);
 
-/// Around fork().
-void lock_heaps();
-void unlock_heaps();
+/// In a child that was forked, whose other threads are no more. The lock is not taken around fork(): the
+/// allocator unmaps under locks of its own, which it takes itself then.
+void free_heaps_in_child();
 
 /// The first that ends behind `at`; all zeroes: there is none.
 heap_range heap_behind(uintptr_t at);
