@@ -137,7 +137,7 @@ std::string found_in_short(const findings &found)
 
 std::string found_in_short(const account &a)
 {
-	const std::string what = found_in_short(a.found);
+	std::string what = found_in_short(a.found);
 	const size_t known = a.found.all().size() - a.found.fresh();
 	if (!what.empty() && known > 0)
 		return what + " (" + std::to_string(known) + " known, " + std::to_string(a.found.fresh()) + " new)";
