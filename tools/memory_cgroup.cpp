@@ -82,10 +82,11 @@ memory_cgroup::memory_cgroup(const std::string &name, uint64_t limit_bytes)
 		throw no_memory_cgroup("no memory cgroups under " + std::string(mount_2));
 
 	int error = 0;
+	const std::string own = "/" + name + "." + std::to_string(getpid());
 	for (const std::string &parent : candidates(version_2_)) {
 		if (version_2_) // as far as it is not already so
 			write_file(parent + "/cgroup.subtree_control", "+memory");
-		folder_ = parent + "/" + name + "." + std::to_string(getpid());
+		folder_ = parent + own;
 		if (mkdir(folder_.c_str(), 0755) != 0) {
 			error = errno;
 			continue;
