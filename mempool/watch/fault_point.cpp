@@ -79,8 +79,8 @@ void tell(const fault_told &what, const fault_settings &settings, uint64_t *rate
 	return fault_decide(rules, budget, thread, filter_of(range), draw);
 }
 
-/// One slot's decision; told if it fails.
-inline bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked &who)
+/// One slot's decision; told if it fails. In line, as most are misses that a few ns decide.
+[[gnu::always_inline]] inline bool decide(fault_table &table, fault_slot &slot, size_t size, const fault_asked &who)
 {
 	fault_thread &thread = this_fault_thread();
 	const bool by_nth = thread.nth != 0;
@@ -105,7 +105,8 @@ inline bool decide(fault_table &table, fault_slot &slot, size_t size, const faul
 }
 
 /// What the kernel looks at before its attributes: masks, orders, caches.
-inline bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask, bool cache_marked)
+[[gnu::always_inline]] inline bool concerns(fault_point point, const fault_slot &slot, size_t size, gfp_t mask,
+					    bool cache_marked)
 {
 	if (point != fault_point::slab && point != fault_point::page_alloc)
 		return true;
@@ -163,27 +164,6 @@ bool set_for_one(const fault_table &table, fault_point point, fault_asker who)
 	return who.name != nullptr && (fault_points_of(table, who.name) >> static_cast<unsigned>(point) & 1) != 0;
 }
 
-/// Something may fail here for him: by his nth, at the point for all, or for him alone.
-[[gnu::noinline]] bool decide_for(fault_point point, fault_asker asker, size_t size, gfp_t mask, bool cache_marked)
-{
-	const fault_scope inside; // what the decision itself does, such as a report, is spared
-	fault_table &table = fault_table_live();
-	fault_slot &global = table.slots[static_cast<size_t>(point)];
-	const bool quiet =
-		(point == fault_point::slab || point == fault_point::page_alloc) && (mask & __GFP_NOWARN) != 0;
-	const fault_asked who = {asker.name != nullptr ? asker.name : "", !quiet};
-
-	// A thread's nth counts each place once, however many slots it has, and only
-	// those where something would fail.
-	const bool by_nth = fault_mine.thread.nth != 0;
-	if (by_nth && (point == fault_point::mempool_free_delay || point == fault_point::mempool_drain))
-		return false;
-	if (concerns(point, global, size, mask, cache_marked) && decide(table, global, size, who))
-		return true;
-	return !by_nth && set_for_one(table, point, asker) &&
-	       decide_for_one(table, point, who, size, mask, cache_marked);
-}
-
 [[gnu::cold, gnu::noinline]] void begin_control()
 {
 	const fault_scope inside;
@@ -192,20 +172,30 @@ bool set_for_one(const fault_table &table, fault_point point, fault_asker who)
 
 } // namespace
 
-// Short, as most who ask are not concerned: what takes registers is in decide_for().
 bool ask_fault(fault_point point, fault_asker asker, size_t size, gfp_t mask, bool cache_marked)
 {
 	if (fault_mine.scope_depth != 0)
 		return false;
-	if (fault_control_due.load(relaxed)) [[unlikely]] {
+	if (fault_control_due.load(relaxed)) [[unlikely]]
 		begin_control();
-		return decide_for(point, asker, size, mask, cache_marked);
-	}
-	const fault_table &table = fault_table_live();
-	if (fault_mine.thread.nth == 0 && table.slots[static_cast<size_t>(point)].probability.load(relaxed) == 0 &&
-	    !set_for_one(table, point, asker)) [[likely]]
+	fault_table &table = fault_table_live();
+	fault_slot &global = table.slots[static_cast<size_t>(point)];
+	const bool by_nth = fault_mine.thread.nth != 0;
+	const bool for_one = !by_nth && set_for_one(table, point, asker);
+	if (!by_nth && !for_one && global.probability.load(relaxed) == 0)
 		return false;
-	return decide_for(point, asker, size, mask, cache_marked);
+
+	const fault_scope inside; // what the decision itself does, such as a report, is spared
+	const bool quiet =
+		(point == fault_point::slab || point == fault_point::page_alloc) && (mask & __GFP_NOWARN) != 0;
+	const fault_asked who = {asker.name != nullptr ? asker.name : "", !quiet};
+	// A thread's nth counts each place once, however many slots it has, and only
+	// those where something would fail.
+	if (by_nth && (point == fault_point::mempool_free_delay || point == fault_point::mempool_drain))
+		return false;
+	if (concerns(point, global, size, mask, cache_marked) && decide(table, global, size, who))
+		return true;
+	return for_one && decide_for_one(table, point, who, size, mask, cache_marked);
 }
 
 } // namespace mp::watch
