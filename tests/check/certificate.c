@@ -205,11 +205,11 @@ START_TEST(certificate_keeps_ksm_away)
 	mempool_free(element, pool);
 	ck_assert_int_eq(cert_of(pool).mergeable, 0);
 	/* The kernel would go through all of a sanitizer's terabytes of shadow. */
-	if (under("asan") || under("tsan") || prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) != 0)
-		return; /* no KSM here */
-	ck_assert_int_eq(cert_of(pool).mergeable, 0);
-	ck_assert(!is_mergeable(element));
-	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+	if (!under("asan") && !under("tsan") && prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0) {
+		ck_assert_int_eq(cert_of(pool).mergeable, 0);
+		ck_assert(!is_mergeable(element));
+		prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+	}
 	mempool_destroy(pool);
 }
 END_TEST
