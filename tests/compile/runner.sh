@@ -45,6 +45,7 @@ program cmocka/test_good "{ $begin; echo '[       OK ] y'; echo '[  PASSED  ] 2 
 closes '2 passed, 0 failed' 0 tests/cmocka/test_good
 program cmocka/test_bad "{ $begin; echo '[  FAILED  ] y'; echo '[  FAILED  ] 1 test(s), listed below:'; echo '[  FAILED  ] y'; } >&2; exit 1"
 closes '1 passed, 1 failed' 1 tests/cmocka/test_bad
+grep -q '    | \[  FAILED  \] y' "$scratch/out" || fail "the failed case is not named"
 program cmocka/test_skip "{ $begin; echo '[  SKIPPED ] y'; echo '[  SKIPPED ] 1 test(s), listed below:'; echo '[  SKIPPED ] y'; } >&2"
 closes '1 passed, 0 failed, 1 skipped' 0 tests/cmocka/test_skip
 program cmocka/test_dies "{ $begin; } >&2; kill -ABRT \$\$"
@@ -69,6 +70,9 @@ program three.sh 'echo wrong; exit 3'
 closes '1 passed, 0 failed, 1 skipped' 0 tests/one.sh tests/two.sh
 closes '3 passed, 1 failed, 1 skipped' 1 tests/three.sh tests/one.sh tests/two.sh tests/cmocka/test_good
 grep -q '    | wrong' "$scratch/out" || fail "the output of what failed is not shown"
+sed -n '/^Failed, once more:/,$p' "$scratch/out" | sed 's/ passed, 1 failed  .*//; s/  *0$//' |
+	diff <(printf '%s\n' 'Failed, once more:' three.sh '    | wrong' '3 passed, 1 failed, 1 skipped') - ||
+	fail "what failed is not told again at the end"
 closes '0 passed, 1 failed' 1 tests/gone.sh
 closes '0 passed, 1 failed' 1
 echo "$tried runs, counted right"
