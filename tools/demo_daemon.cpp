@@ -187,13 +187,15 @@ void daemon::read_output()
 	ssize_t n = 0;
 	while ((n = read(output_fd_, buffer, sizeof(buffer))) > 0)
 		unfinished_.append(buffer, static_cast<size_t>(n));
+	output_ended_ = output_ended_ || n == 0;
 	for (size_t end = 0; (end = unfinished_.find('\n')) != std::string::npos; unfinished_.erase(0, end + 1))
 		on_line_(unfinished_.substr(0, end));
 }
 
 bool daemon::watch(int timeout_ms)
 {
-	pollfd watched = {output_fd_, POLLIN, 0};
+	// Who dies has closed all its files some time before it can be waited for.
+	pollfd watched = {output_ended_ ? -1 : output_fd_, POLLIN, 0};
 	poll(&watched, 1, timeout_ms);
 	const bool ended = reap(WNOHANG); // before reading, so that its last words are not missed
 	read_output();

@@ -73,8 +73,9 @@ class daemon {
 	pid_t pid_ = -1;
 	bool ended_ = false;
 	int status_ = 0;
-	int control_fd_ = -1; // to the hoarder
-	int output_fd_ = -1;  // its stdout and stderr
+	int control_fd_ = -1;       // to the hoarder
+	int output_fd_ = -1;        // its stdout and stderr
+	bool output_ended_ = false; // nobody has its other end any more
 	std::string unfinished_;
 };
 

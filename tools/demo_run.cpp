@@ -17,6 +17,7 @@ namespace demo {
 namespace {
 
 constexpr uint64_t ns_per_s = 1000000000;
+constexpr uint64_t ns_per_ms = 1000000;
 constexpr uint64_t stall_s = 15; // without any message taken: logd is stuck
 constexpr int stop_timeout_ms = 30000;
 constexpr int give_up_timeout_ms = 3000;
@@ -133,7 +134,8 @@ bool feed(daemon &logd, const tools::memory_cgroup *cgroup, const script &what, 
 
 	if (tools::interrupted() == 0 && cgroup != nullptr) {
 		// The kernel ends its sockets first, and then the process.
-		for (int ms = 0; ms < give_up_timeout_ms && cgroup->oom_kills() > 0 && logd.watch(10); ms += 10)
+		const uint64_t deadline_ns = now_ns() + give_up_timeout_ms * ns_per_ms;
+		while (now_ns() < deadline_ns && cgroup->oom_kills() > 0 && logd.watch(10))
 			continue;
 		if (cgroup->oom_kills() > 0 && logd.was_killed())
 			return false;
