@@ -56,9 +56,9 @@ HEAPS_OBJ := $(BUILD)/obj/tools/preload/heaps.o
 $(BUILD)/tests/cmocka/test_heaps: CMOCKA_MORE = $(HEAPS_OBJ)
 $(BUILD)/tests/cmocka/test_heaps: $(HEAPS_OBJ)
 
-$(BUILD)/tests/model: $(MODEL_OBJ) $(DEV_SO) $(BUILD)/tests.stamp
+$(BUILD)/tests/model: $(MODEL_OBJ) $(BUILD)/libmempool.a $(BUILD)/tests.stamp
 	@mkdir -p $(@D)
-	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(MODEL_OBJ) -L$(BUILD) -lmempool -lpthread -Wl,-rpath,'$$ORIGIN/..'
+	$(call quiet,LINK) $(CXX) $(LINK_FLAGS) -o $@ $(MODEL_OBJ) $(BUILD)/libmempool.a $(URCU_LIBS) -lpthread
 
 # Relacy's headers are not made for all warnings; -O1 takes half the time to compile.
 $(BUILD)/obj/tests/relacy/%.o: FLAGS = -std=c++20 -DMP_DEBUG=1 -O1 -Wno-unused-parameter

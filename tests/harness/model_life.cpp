@@ -5,11 +5,15 @@
 #include "tests/harness/model_judge.hpp"
 #include "tests/harness/model_sequence.hpp"
 
+#include "mempool/core/control.hpp"
+
 #include <mempool/mempool-debug.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <iterator>
 
 namespace model {
 namespace {
@@ -24,6 +28,12 @@ void check_all_zero(const mempool_t &pool)
 }
 
 } // namespace
+
+bool sequence::of_home(const void *address) const
+{
+	// home_start and home_bytes will not do: other memory may lie between two parts of the arena.
+	return pool_->control->arena.owns(address);
+}
 
 /// One of the six ways; 0 or -errno, and pool_ is set.
 int sequence::make(int min_nr, gfp_t mask, maker how, const char *name)
@@ -93,9 +103,9 @@ void sequence::op_end()
 			  created_ ? " mempool_destroy" : "", out_.size());
 	model_.exit();
 	player_.expect(model_.calls(), nullptr);
-	const auto of_home = [start = pool_->home_start, bytes = pool_->home_bytes](const void *address) {
-		return reinterpret_cast<uintptr_t>(address) - start < bytes;
-	};
+	std::set<void *> at_home; // asked now, as the pool is gone afterwards
+	std::copy_if(out_.begin(), out_.end(), std::inserter(at_home, at_home.end()),
+		     [this](void *element) { return of_home(player_.address_of(element)); });
 	if (exit_first)
 		mempool_exit(pool_);
 	if (created_)
@@ -106,7 +116,7 @@ void sequence::op_end()
 	// Those are lost for the pool, whichever comes next, but not for the source if they are its own.
 	while (!out_.empty()) {
 		void *const element = pull_out(out_.size() - 1);
-		if (of_home(player_.address_of(element)))
+		if (at_home.count(element) != 0)
 			player_.lose(element);
 		else
 			player_.put_back(element);

@@ -209,8 +209,7 @@ void sequence::op_free_bulk()
 	// for certain: where it took more than fits into the reserve, the last one of these must be one of them.
 	const bool has_home = pool_->home_bytes != 0;
 	unsigned got = has_home ? mempool_free_bulk(pool_, addresses.data(), static_cast<unsigned>(count)) : 0;
-	const bool last_at_home =
-		got > 0 && reinterpret_cast<uintptr_t>(addresses[got - 1]) - pool_->home_start < pool_->home_bytes;
+	const bool last_at_home = got > 0 && of_home(addresses[got - 1]);
 	const unsigned expected = model_.free_bulk(elements, last_at_home ? got : 0);
 	player_.expect(model_.calls(), pool_);
 	if (!has_home)

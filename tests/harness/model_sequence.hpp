@@ -53,6 +53,8 @@ class sequence {
 	unsigned random_min_nr();
 	void *pull_out(size_t index);
 	bool all_left() const;
+	/// Is it one of the elements that are made of the pool's own memory? While there is a pool.
+	bool of_home(const void *address) const;
 
 	dice random_;
 	unsigned ops_;
