@@ -19,7 +19,7 @@ make_group mempool-resident
 stall_group $((64 << 20))
 
 "$CC" -std=c11 -D_GNU_SOURCE -O1 -I. -o "$scratch/resident" tests/compile/resident.c \
-	-L"$BUILD" -lmempool -lpthread -Wl,-rpath,"$(realpath "$BUILD")" || fail "resident.c does not build"
+	-L"$BUILD" -lmempool -lpthread -Wl,-rpath,"$(realpath "$BUILD")" -Wl,-z,now || fail "resident.c does not build"
 
 for what in plain living dead resized adopted served; do
 	timeout -s KILL 120 "$scratch/resident" "$what" "$group" || fail "$what: exit status $?"
