@@ -16,17 +16,21 @@ timeout -s KILL 60 bpftrace -e 'BEGIN { exit() }' >"$scratch/log" 2>&1 || skip "
 # watch SCRIPT: runs the script over the life of a process; what it prints is in $scratch/out.
 watch()
 {
-	local traced tracer deadline=$((SECONDS + 60))
+	local traced tracer deadline=$((SECONDS + 60)) before attached=0 still=0
 	mkfifo "$scratch/go"
 	"$scratch/traced" wait <"$scratch/go" >"$scratch/figures" &
 	traced=$!
 	exec 9>"$scratch/go"
 	BPFTRACE_STRLEN=64 timeout -s KILL 100 bpftrace -p "$traced" "$1" >"$scratch/out" 2>"$scratch/err" &
 	tracer=$!
-	until grep -q 'Ctrl-C ends it' "$scratch/out"; do
+	# It says that it begins before all of its probes are attached: their number has to stand still, too.
+	until grep -q 'Ctrl-C ends it' "$scratch/out" && [ "$still" -ge 5 ]; do
 		kill -0 "$tracer" 2>/dev/null || fail "$1: $(cat "$scratch/err")"
 		[ $SECONDS -lt "$deadline" ] || fail "$1 does not begin: $(cat "$scratch/err")"
 		sleep 0.1
+		before=$attached
+		attached=$(find "/proc/$tracer/fd" -lname 'anon_inode:\[perf_event\]' 2>/dev/null | wc -l)
+		still=$((attached == before ? still + 1 : 0))
 	done
 	echo >&9
 	exec 9>&-
