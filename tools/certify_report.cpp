@@ -4,7 +4,7 @@
 #include "tools/certify_report.hpp"
 
 #include "tools/certify_words.hpp"
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -14,7 +14,7 @@
 namespace certify {
 namespace {
 
-using demo::text;
+using tools::text;
 
 std::string name_of(const finding &f)
 {

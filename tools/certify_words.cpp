@@ -3,7 +3,7 @@
 // certify_words.cpp - see certify_words.hpp. docs/guarantee.md tells the same at length.
 #include "tools/certify_words.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -13,8 +13,8 @@
 namespace certify {
 namespace {
 
-using demo::grouped;
-using demo::text;
+using tools::grouped;
+using tools::text;
 
 constexpr size_t columns = 80;
 

@@ -8,14 +8,19 @@
 #include "tools/demo_report.hpp"
 #include "tools/demo_run.hpp"
 #include "tools/demo_script.hpp"
-#include "tools/demo_text.hpp"
 #include "tools/demo_workdir.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <cstdio>
 
 namespace demo {
+
+using tools::grouped;
+using tools::text;
+using tools::with_errno;
+
 namespace {
 
 void introduce(const script &what, bool in_cgroup, progress &shown)

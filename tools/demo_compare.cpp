@@ -4,7 +4,7 @@
 #include "tools/demo_compare.hpp"
 
 #include "tools/demo.hpp"
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -13,6 +13,10 @@
 #include <vector>
 
 namespace demo {
+
+using tools::text;
+using tools::with_errno;
+
 namespace {
 
 /// getline() that gives its buffer back.

@@ -4,7 +4,7 @@
 // this machine's own logs.
 #include "tools/demo.hpp"
 #include "tools/demo_script.hpp"
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 namespace demo {
+
+using tools::with_errno;
+
 namespace {
 
 // Found on Debian, Ubuntu, Fedora, SUSE, Arch and Alpine; a fresh container has

@@ -4,8 +4,8 @@
 #include "tools/demo_daemon.hpp"
 
 #include "tools/demo.hpp"
-#include "tools/demo_text.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +24,11 @@
 #include <utility>
 
 namespace demo {
+
+using tools::now_ns;
+using tools::text;
+using tools::with_errno;
+
 namespace {
 
 // What docs/examples/hoarder.h says: the variables that name its socket and what it leaves, and its orders.

@@ -4,7 +4,7 @@
 #include "tools/demo_feeder.hpp"
 
 #include "tools/demo.hpp"
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +18,9 @@
 #include <utility>
 
 namespace demo {
+
+using tools::with_errno;
+
 namespace {
 
 /// A connected socket whose send() comes back now and then, so that a sender can be cancelled; or -errno.

@@ -3,7 +3,7 @@
 // demo_picture.cpp - see demo_picture.hpp.
 #include "tools/demo_picture.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <clocale>
@@ -14,6 +14,10 @@
 #include <unistd.h>
 
 namespace demo {
+
+using tools::duration;
+using tools::text;
+
 namespace {
 
 constexpr unsigned rows = 8;

@@ -3,12 +3,18 @@
 // demo_progress.cpp - see demo_progress.hpp.
 #include "tools/demo_progress.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cstdio>
 #include <unistd.h>
 
 namespace demo {
+
+using tools::duration;
+using tools::grouped;
+using tools::now_ns;
+using tools::text;
+
 namespace {
 
 constexpr uint64_t ns_per_s = 1000000000;

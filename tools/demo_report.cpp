@@ -5,11 +5,16 @@
 
 #include "tools/demo_daemon.hpp"
 #include "tools/demo_picture.hpp"
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <nlohmann/json.hpp>
 
 namespace demo {
+
+using tools::duration;
+using tools::grouped;
+using tools::text;
+
 namespace {
 
 std::string row(const char *what, const std::string &of_malloc, const std::string &of_mempool)

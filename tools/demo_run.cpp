@@ -5,15 +5,19 @@
 
 #include "tools/demo_daemon.hpp"
 #include "tools/demo_feeder.hpp"
-#include "tools/demo_text.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/memory_cgroup.hpp"
+#include "tools/text.hpp"
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 namespace demo {
+
+using tools::now_ns;
+using tools::text;
+
 namespace {
 
 constexpr uint64_t ns_per_s = 1000000000;

@@ -3,11 +3,14 @@
 // demo_script.cpp - see demo_script.hpp.
 #include "tools/demo_script.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <charconv>
 
 namespace demo {
+
+using tools::text;
+
 namespace {
 
 constexpr const char *host_name = "demo-host";

@@ -4,7 +4,7 @@
 #include "tools/demo_workdir.hpp"
 
 #include "tools/demo.hpp"
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <cstdlib>
@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 namespace demo {
+
+using tools::with_errno;
+
 namespace {
 
 constexpr size_t longest_name = 16; // of what is made inside

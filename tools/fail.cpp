@@ -3,11 +3,11 @@
 // fail.cpp - see fail.hpp.
 #include "tools/fail.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/fail_sweep.hpp"
 #include "tools/fail_token.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -29,7 +29,7 @@ void put(const std::string &option, const std::string &file, const std::string &
 		if (file != "-")
 			write_file(file, text);
 		else if (fwrite(text.data(), 1, text.size(), stdout) != text.size() || fflush(stdout) != 0)
-			throw std::runtime_error(demo::with_errno("standard output", errno));
+			throw std::runtime_error(tools::with_errno("standard output", errno));
 	} catch (const std::runtime_error &e) {
 		throw failure(option + " " + e.what(), wrong_usage);
 	}
@@ -44,7 +44,7 @@ void demand_writable(const std::string &option, const std::string &file)
 	const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
 	const bool there = access(file.c_str(), F_OK) == 0;
 	if (access(folder.c_str(), F_OK) != 0 || access(there ? file.c_str() : folder.c_str(), W_OK) != 0)
-		throw failure(demo::with_errno(option + " " + file, errno), wrong_usage);
+		throw failure(tools::with_errno(option + " " + file, errno), wrong_usage);
 }
 
 reference unharmed(const options &wanted, const runner &runs)
@@ -63,11 +63,11 @@ reference unharmed(const options &wanted, const runner &runs)
 std::string introduction(const options &wanted, const reference &known, const std::string &program)
 {
 	const observation &seen = known.unharmed().seen;
-	std::string all = program + ": " + demo::counted(seen.allocations(), "allocation");
+	std::string all = program + ": " + tools::counted(seen.allocations(), "allocation");
 	if (seen.processes.size() > 1)
 		all += " in " + std::to_string(seen.processes.size()) + " processes";
-	all += " from " + demo::counted(seen.sites.size(), "call stack") + " when nothing fails, in " +
-	       demo::duration(known.unharmed().took_ns) + "\n";
+	all += " from " + tools::counted(seen.sites.size(), "call stack") + " when nothing fails, in " +
+	       tools::duration(known.unharmed().took_ns) + "\n";
 	for (const std::string &note : known.notes())
 		all += "note: " + note + "\n";
 	if (wanted.mode == sweep_mode::random)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // fail_debug.cpp - a run under gdb: see runner::debug() in fail_trial.hpp.
-#include "tools/demo_text.hpp"
 #include "tools/fail_scene.hpp"
 #include "tools/fail_trial.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -71,7 +71,7 @@ int runner::debug(const plan &planned) const
 		_exit(127);
 	}
 	if (pid < 0)
-		throw std::runtime_error(demo::with_errno("fork", errno));
+		throw std::runtime_error(tools::with_errno("fork", errno));
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;

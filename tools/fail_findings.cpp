@@ -3,8 +3,8 @@
 // fail_findings.cpp - see fail_findings.hpp.
 #include "tools/fail_findings.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_token.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -51,7 +51,7 @@ bool is_last_resort(const place &where, const symbol &s)
 
 std::string describe(const injection &i)
 {
-	return i.function + " of " + demo::counted(i.bytes, "byte");
+	return i.function + " of " + tools::counted(i.bytes, "byte");
 }
 
 /// What tells one finding from another: the verdict, and functions of the stack that tells most. Offsets are only used
@@ -71,7 +71,7 @@ std::string findings::signature(const judgement &one, const outcome &o)
 		if (taken++ == telling_frames(one.what))
 			break;
 		all += "\n" + std::filesystem::path(p.module).filename().string() + "!" +
-		       (s.function.empty() ? demo::text("%llx", static_cast<unsigned long long>(p.offset))
+		       (s.function.empty() ? tools::text("%llx", static_cast<unsigned long long>(p.offset))
 					   : s.function);
 	}
 	return all;
@@ -151,7 +151,7 @@ void findings::read_known()
 	if (!std::filesystem::exists(wanted_.known, error)) {
 		if (wanted_.update_known)
 			return; // it is going to be made
-		throw failure(demo::with_errno("--known " + wanted_.known, ENOENT) + "; --update-known makes it",
+		throw failure(tools::with_errno("--known " + wanted_.known, ENOENT) + "; --update-known makes it",
 			      wrong_usage);
 	}
 	std::string text;

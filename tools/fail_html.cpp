@@ -2,10 +2,10 @@
 //
 // fail_html.cpp - see fail_report.hpp: one page that needs nothing else. All of
 // it is there without scripts; the script moves along the bar with the keys.
-#include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/fail_token.hpp"
 #include "tools/pages.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -72,6 +72,14 @@ std::string cell(std::vector<mark>::const_iterator from, std::vector<mark>::cons
 	       escaped(tells) + "\" aria-label=\"" + escaped(tells) + "\"></a>";
 }
 
+/// So wide that the bar fits on a screen, as far as a cell can still be pointed at.
+int cell_px(size_t cells)
+{
+	if (cells <= 40)
+		return 26;
+	return cells <= 150 ? 12 : 6;
+}
+
 std::string bar(std::vector<mark> marks)
 {
 	std::stable_sort(marks.begin(), marks.end(), [](const mark &a, const mark &b) {
@@ -79,10 +87,7 @@ std::string bar(std::vector<mark> marks)
 	});
 	const size_t each = std::max<size_t>(1, (marks.size() + most_cells - 1) / most_cells);
 	const size_t cells = (marks.size() + each - 1) / each;
-	std::string all = "<div class=\"bar\" style=\"--cell:" +
-			  std::to_string(cells <= 40    ? 26
-					 : cells <= 150 ? 12
-							: 6) +
+	std::string all = "<div class=\"bar\" style=\"--cell:" + std::to_string(cell_px(cells)) +
 			  "px\" role=\"group\" aria-label=\"runs by the number of the failed allocation\">";
 	for (size_t at = 0; at < marks.size(); at += each)
 		all += cell(marks.begin() + static_cast<ptrdiff_t>(at),
@@ -95,7 +100,7 @@ std::string stack(const call_stack &calls, symbols &names)
 	std::string all = "<pre>";
 	for (size_t i = 0; i < calls.size(); i++) {
 		const symbol &s = names.find(calls[i]);
-		all += demo::text("#%-2zu ", i) + escaped(names.describe(calls[i]));
+		all += tools::text("#%-2zu ", i) + escaped(names.describe(calls[i]));
 		if (!s.file.empty())
 			all += "  <span class=\"soft\">" + escaped(s.file) + "</span>";
 		all += "\n";
@@ -110,12 +115,12 @@ std::string entry(const finding &f, size_t number, const account &a)
 			  "><summary><span class=\"key\" style=\"background:" + colour_of(f.what) + "\"></span>" +
 			  std::to_string(number) + ". " + escaped(f.title) + (f.known ? " (known)" : "") +
 			  "</summary>\n<p>" + escaped(f.why) + "<br><span class=\"soft\">" +
-			  demo::counted(f.runs, "run") + "; fingerprint " + f.fingerprint + "</span></p>\n";
+			  tools::counted(f.runs, "run") + "; fingerprint " + f.fingerprint + "</span></p>\n";
 	if (!f.shown.calls.empty())
 		all += "<p>" + escaped(f.shown.where) + "</p>" + stack(f.shown.calls, a.names);
 	for (size_t i = 0; i < f.failed.size(); i++)
 		all += std::string("<p>") + (i == 0 ? "Failed: " : "And then: ") + escaped(describe(f.failed[i])) +
-		       ", number " + demo::grouped(f.failed[i].n) + (f.failed[i].thread.empty() ? "" : ", thread ") +
+		       ", number " + tools::grouped(f.failed[i].n) + (f.failed[i].thread.empty() ? "" : ", thread ") +
 		       escaped(f.failed[i].thread) + "</p>" + stack(f.failed[i].calls, a.names);
 	return all + "<p>Show it again:</p><pre class=\"words\">" + escaped(replay_command(f.token, a.wanted)) +
 	       "</pre></details>\n";
@@ -127,7 +132,7 @@ std::string legend(const account &a)
 	for (size_t v = 0; v < verdict_count; v++) {
 		const auto one = static_cast<verdict>(v);
 		if (a.found.count(one) > 0)
-			all += "<tr><td>" + demo::grouped(a.found.count(one)) +
+			all += "<tr><td>" + tools::grouped(a.found.count(one)) +
 			       "</td><td><span class=\"key\" style=\"background:" + colour_of(one) + "\"></span>" +
 			       title_of(one) + "</td></tr>";
 	}
@@ -147,9 +152,9 @@ std::string as_html(const account &a)
 			  escaped(words) + "</title>\n<style>" + style +
 			  "</style></head><body>\n<h1>mempool fail: " + found_in_short(a) +
 			  "</h1>\n<pre class=\"words\">" + escaped(words) + "</pre>\n";
-	all += "<p>" + demo::counted(a.found.runs(), "run") + " in " + demo::duration(a.done.took_ns) +
-	       "; when nothing fails, " + demo::counted(unharmed.seen.allocations(), "allocation") + " from " +
-	       demo::counted(unharmed.seen.sites.size(), "call stack") + " in " + demo::duration(unharmed.took_ns) +
+	all += "<p>" + tools::counted(a.found.runs(), "run") + " in " + tools::duration(a.done.took_ns) +
+	       "; when nothing fails, " + tools::counted(unharmed.seen.allocations(), "allocation") + " from " +
+	       tools::counted(unharmed.seen.sites.size(), "call stack") + " in " + tools::duration(unharmed.took_ns) +
 	       ".</p>\n";
 	for (const std::string &note : a.known.notes())
 		all += "<p class=\"soft\">" + escaped(note) + "</p>\n";

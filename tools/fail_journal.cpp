@@ -3,8 +3,8 @@
 // fail_journal.cpp - see fail_journal.hpp.
 #include "tools/fail_journal.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_token.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ journal::journal(const options &wanted) : wanted_(wanted), file_(wanted.resume)
 	}
 	fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (fd_ < 0)
-		throw failure(demo::with_errno("--resume " + file_, errno), wrong_usage);
+		throw failure(tools::with_errno("--resume " + file_, errno), wrong_usage);
 	try {
 		read(head_of(wanted, wanted.shard));
 	} catch (...) {
@@ -84,7 +84,7 @@ void journal::read(const std::string &wanted_head)
 		if (!text.empty() && wanted_head.compare(0, text.size(), text) != 0)
 			throw failure("--resume " + file_ + ": this is no file of `mempool fail`", wrong_usage);
 		if (ftruncate(fd_, 0) != 0)
-			throw failure(demo::with_errno("--resume " + file_, errno), wrong_usage);
+			throw failure(tools::with_errno("--resume " + file_, errno), wrong_usage);
 		write_line(wanted_head);
 		return;
 	}
@@ -104,7 +104,7 @@ void journal::read(const std::string &wanted_head)
 	for (const auto &[digest, calls] : calls_)
 		written_.insert(digest);
 	if (ftruncate(fd_, static_cast<off_t>(good)) != 0)
-		throw failure(demo::with_errno("--resume " + file_, errno), wrong_usage);
+		throw failure(tools::with_errno("--resume " + file_, errno), wrong_usage);
 }
 
 /// False when it is none.
@@ -170,7 +170,7 @@ void journal::write_line(const std::string &line) const
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			throw failure(demo::with_errno("--resume " + file_, errno), wrong_usage);
+			throw failure(tools::with_errno("--resume " + file_, errno), wrong_usage);
 		done += static_cast<size_t>(n);
 	}
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // fail_json.cpp - see fail_report.hpp: the parts for programs, JSON and JUnit XML.
-#include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/fail_token.hpp"
 #include "tools/pages.hpp"
+#include "tools/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -129,13 +129,13 @@ std::string as_junit(const account &a)
 	const uint64_t survived = a.found.count(verdict::same) + a.found.count(verdict::refused) +
 				  a.found.count(verdict::silent) + a.found.count(verdict::unreached);
 	cases += "  <testcase classname=\"mempool.fail\" name=\"" +
-		 escaped(demo::grouped(survived) + " of " + demo::grouped(a.found.runs()) + " runs survived") +
+		 escaped(tools::grouped(survived) + " of " + tools::grouped(a.found.runs()) + " runs survived") +
 		 "\"/>\n";
 	const size_t known = a.found.all().size() - a.found.fresh();
-	return demo::text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"mempool fail\" "
-			  "tests=\"%zu\" failures=\"%llu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n",
-			  a.found.all().size() + 1, static_cast<unsigned long long>(a.found.fresh()), known,
-			  static_cast<double>(a.done.took_ns) / 1e9) +
+	return tools::text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"mempool fail\" "
+			   "tests=\"%zu\" failures=\"%llu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n",
+			   a.found.all().size() + 1, static_cast<unsigned long long>(a.found.fresh()), known,
+			   static_cast<double>(a.done.took_ns) / 1e9) +
 	       "  <properties><property name=\"program\" value=\"" + escaped(a.program) + "\"/></properties>\n" +
 	       cases + "</testsuite>\n</testsuites>\n";
 }

@@ -3,7 +3,7 @@
 // fail_judge.cpp - see fail_judge.hpp.
 #include "tools/fail_judge.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -119,7 +119,7 @@ std::string first_difference(const printed &ours, const printed &wanted)
 	while (at < ours.text.size() && at < wanted.text.size() && ours.text[at] == wanted.text[at])
 		at++;
 	if (ours.bytes == 0)
-		return "nothing was printed, instead of " + demo::grouped(wanted.bytes) + " bytes";
+		return "nothing was printed, instead of " + tools::grouped(wanted.bytes) + " bytes";
 	const size_t line = 1 + static_cast<size_t>(std::count(ours.text.begin(),
 							       ours.text.begin() + static_cast<ptrdiff_t>(at), '\n'));
 	return "line " + std::to_string(line) + " of the output is " + line_around(ours.text, at) + " instead of " +
@@ -148,7 +148,7 @@ std::string name_signal(int nr)
 void demand_a_good_run(const options &wanted, const trial &t)
 {
 	if (t.exec_error != 0)
-		throw failure(demo::with_errno(wanted.command.at(0), t.exec_error), not_unharmed);
+		throw failure(tools::with_errno(wanted.command.at(0), t.exec_error), not_unharmed);
 	if (t.interrupted)
 		return;
 	if (!t.was_ready)
@@ -236,9 +236,9 @@ reference::reference(const options &wanted, const trial &first, const trial &sec
 					: "the numbers in the output are not the same in each run: they are "
 					  "not compared");
 	if (first.seen.allocations() != second.seen.allocations())
-		notes_.push_back(demo::text("the runs are not alike: %s allocations, then %s",
-					    demo::grouped(first.seen.allocations()).c_str(),
-					    demo::grouped(second.seen.allocations()).c_str()));
+		notes_.push_back(tools::text("the runs are not alike: %s allocations, then %s",
+					     tools::grouped(first.seen.allocations()).c_str(),
+					     tools::grouped(second.seen.allocations()).c_str()));
 	if (first.left_over)
 		notes_.emplace_back("it leaves processes behind, which are ended");
 	if (first.seen.lost_sight)
@@ -300,12 +300,13 @@ void reference::look_for_leaks(const trial &t, std::vector<judgement> &all) cons
 		const auto known = leaked_blocks_.find(l.stack);
 		const uint64_t before = known == leaked_blocks_.end() ? 0 : known->second;
 		if (l.blocks > before)
-			all.push_back({verdict::leak,
-				       demo::text("%s of %s %s lost: nothing points to %s",
-						  l.blocks == 1 ? "a block" : demo::counted(l.blocks, "block").c_str(),
-						  demo::counted(l.bytes, "byte").c_str(), l.blocks == 1 ? "is" : "are",
-						  l.blocks == 1 ? "it" : "them"),
-				       l.calls, "the lost block was allocated by"});
+			all.push_back(
+				{verdict::leak,
+				 tools::text("%s of %s %s lost: nothing points to %s",
+					     l.blocks == 1 ? "a block" : tools::counted(l.blocks, "block").c_str(),
+					     tools::counted(l.bytes, "byte").c_str(), l.blocks == 1 ? "is" : "are",
+					     l.blocks == 1 ? "it" : "them"),
+				 l.calls, "the lost block was allocated by"});
 	}
 }
 
@@ -338,9 +339,9 @@ std::vector<judgement> reference::judge(const trial &t) const
 		const int nr = crash != nullptr ? crash->signal : WTERMSIG(t.status);
 		std::string why = name_signal(nr);
 		if (nr == SIGSEGV && crash != nullptr)
-			why += demo::text(" at address 0x%llx", static_cast<unsigned long long>(crash->address));
+			why += tools::text(" at address 0x%llx", static_cast<unsigned long long>(crash->address));
 		if (crash != nullptr && t.seen.processes.size() > 1)
-			why += demo::text(" in process %u", crash->process);
+			why += tools::text(" in process %u", crash->process);
 		if (crash != nullptr && !crash->thread.empty() && crash->thread != "main")
 			why += " in thread " + crash->thread;
 		if (nr == SIGABRT && !t.err.last_line().empty())

@@ -4,9 +4,9 @@
 // broken on purpose: every index and every count is looked at before it is used.
 #include "tools/fail_page.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_size.hpp"
 #include "tools/preload/protocol.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -109,8 +109,8 @@ class reader {
 	{
 		const uint64_t count = records.counted.load(std::memory_order_relaxed);
 		if (count > Room)
-			seen_.notes.push_back(demo::text("%llu %s, of which %zu are known",
-							 static_cast<unsigned long long>(count), what, Room));
+			seen_.notes.push_back(tools::text("%llu %s, of which %zu are known",
+							  static_cast<unsigned long long>(count), what, Room));
 		for (size_t i = 0; i < records.used(); i++)
 			if (records.at[i].ready)
 				take(records.at[i]);
@@ -244,13 +244,13 @@ page_file::page_file(const std::string &file, const options &wanted, const plan 
 		const int error = errno;
 		if (fd >= 0)
 			close(fd);
-		throw std::runtime_error(demo::with_errno(file, error));
+		throw std::runtime_error(tools::with_errno(file, error));
 	}
 	mapped_ = mmap(nullptr, sizeof(protocol::page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	const int error = errno;
 	close(fd);
 	if (mapped_ == MAP_FAILED)
-		throw std::runtime_error(demo::with_errno(file, error));
+		throw std::runtime_error(tools::with_errno(file, error));
 	auto &page = *static_cast<protocol::page *>(mapped_);
 	protocol::prepare(page);
 	page.orders.record_stacks = 1;

@@ -3,8 +3,8 @@
 // fail_progress.cpp - see fail_progress.hpp.
 #include "tools/fail_progress.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -19,7 +19,7 @@ constexpr size_t bar_width = 30;
 
 } // namespace
 
-progress::progress(FILE *to) : to_(to), terminal_(isatty(STDERR_FILENO) == 1), began_ns_(demo::now_ns()) {}
+progress::progress(FILE *to) : to_(to), terminal_(isatty(STDERR_FILENO) == 1), began_ns_(tools::now_ns()) {}
 
 progress::~progress()
 {
@@ -44,7 +44,7 @@ void progress::print(const std::string &text)
 
 void progress::update(uint64_t done, uint64_t total, const std::string &found)
 {
-	const uint64_t now = demo::now_ns();
+	const uint64_t now = tools::now_ns();
 	if (first_done_ == UINT64_MAX) {
 		first_done_ = done;
 		began_ns_ = now;
@@ -57,12 +57,12 @@ void progress::update(uint64_t done, uint64_t total, const std::string &found)
 	const double rate = static_cast<double>(done - first_done_) / passed_s;
 	const size_t full = total == 0 ? 0 : static_cast<size_t>(done * bar_width / total);
 	std::string line = "[" + std::string(full, '#') + std::string(bar_width - full, '.') + "] " +
-			   demo::grouped(done) + " of " + demo::grouped(total);
+			   tools::grouped(done) + " of " + tools::grouped(total);
 	if (rate > 0)
-		line += demo::text(", %.1f runs a second, %s left", rate,
-				   demo::duration(static_cast<uint64_t>(static_cast<double>(total - done) / rate *
-									static_cast<double>(ns_per_s)))
-					   .c_str());
+		line += tools::text(", %.1f runs a second, %s left", rate,
+				    tools::duration(static_cast<uint64_t>(static_cast<double>(total - done) / rate *
+									  static_cast<double>(ns_per_s)))
+					    .c_str());
 	clear();
 	fputs((line + (found.empty() ? "" : "; " + found)).c_str(), stderr);
 	fflush(stderr);
@@ -73,7 +73,7 @@ void progress::finish()
 {
 	clear();
 	if (broken_ || fflush(to_) != 0)
-		throw failure(demo::with_errno("the report cannot be written", broken_ ? error_ : errno), wrong_usage);
+		throw failure(tools::with_errno("the report cannot be written", broken_ ? error_ : errno), wrong_usage);
 }
 
 } // namespace fail

@@ -3,8 +3,8 @@
 // fail_report.cpp - see fail_report.hpp: the part for people.
 #include "tools/fail_report.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_token.hpp"
+#include "tools/text.hpp"
 
 #include <filesystem>
 
@@ -17,7 +17,7 @@ std::string stack_text(const call_stack &calls, symbols &names)
 {
 	std::string all;
 	for (size_t i = 0; i < calls.size() && i < most_frames; i++)
-		all += demo::text("      #%-2zu ", i) + names.describe(calls[i]) + "\n";
+		all += tools::text("      #%-2zu ", i) + names.describe(calls[i]) + "\n";
 	if (calls.size() > most_frames)
 		all += "      and " + std::to_string(calls.size() - most_frames) + " more\n";
 	return all;
@@ -68,7 +68,7 @@ std::string replay_command(const std::string &token, const options &wanted)
 		if (!value->empty())
 			all += option + quoted(*value);
 	if (wanted.timeout_s > 0)
-		all += demo::text(" --timeout %g", wanted.timeout_s);
+		all += tools::text(" --timeout %g", wanted.timeout_s);
 	if (wanted.expected_status != 0)
 		all += " --expect-status " + std::to_string(wanted.expected_status);
 	all += wanted.ignore_output ? " --ignore-output" : "";
@@ -96,8 +96,8 @@ std::string text_of(const finding &f, size_t number, symbols &names)
 		all += "   " + f.shown.where + "\n" + stack_text(f.shown.calls, names);
 	for (size_t i = 0; i < f.failed.size(); i++) {
 		const injection &failed = f.failed[i];
-		all += demo::text("   %s %s", i == 0 ? "failed:" : "and then:", describe(failed).c_str());
-		all += ", number " + demo::grouped(failed.n);
+		all += tools::text("   %s %s", i == 0 ? "failed:" : "and then:", describe(failed).c_str());
+		all += ", number " + tools::grouped(failed.n);
 		if (failed.process > 1)
 			all += " of process " + std::to_string(failed.process);
 		if (!failed.thread.empty() && failed.thread != "main")
@@ -105,14 +105,14 @@ std::string text_of(const finding &f, size_t number, symbols &names)
 		all += "\n" + stack_text(failed.calls, names);
 	}
 	if (f.failures > f.failed.size())
-		all += "   " + demo::grouped(f.failures) + " allocations failed in all\n";
+		all += "   " + tools::grouped(f.failures) + " allocations failed in all\n";
 	return all + "   fingerprint " + f.fingerprint + ", token " + f.token + "\n";
 }
 
 std::string text_of(const outcome &o, const options &wanted, symbols &names)
 {
 	const uint64_t seen = o.failed.empty() ? 0 : o.failed.front().stack;
-	std::string all = demo::text("%-26s", title_of(o.what()));
+	std::string all = tools::text("%-26s", title_of(o.what()));
 	if (!o.failed.empty())
 		all += "n=" + std::to_string(o.failed.front().n) + " in " + site_of(o.failed.front().calls, names) +
 		       "  ";
@@ -129,7 +129,7 @@ std::string found_in_short(const findings &found)
 			count += f.what == static_cast<verdict>(v) ? 1 : 0;
 		if (count == 0)
 			continue;
-		all += (all.empty() ? "" : ", ") + demo::grouped(count) + " " +
+		all += (all.empty() ? "" : ", ") + tools::grouped(count) + " " +
 		       (count == 1 ? title_of(static_cast<verdict>(v)) : plural_of(static_cast<verdict>(v)));
 	}
 	return all;
@@ -151,27 +151,27 @@ std::string left_in_short(const result &done)
 	if (!done.interrupted && done.left == 0)
 		return "";
 	return std::string(done.interrupted ? "It was interrupted: " : "The budget is spent: ") +
-	       demo::counted(done.left, "run") + " or more " + (done.left == 1 ? "is" : "are") + " left.";
+	       tools::counted(done.left, "run") + " or more " + (done.left == 1 ? "is" : "are") + " left.";
 }
 
 std::string lost_in_short(const result &done)
 {
-	return "in " + demo::counted(done.lost_sight, "run") +
+	return "in " + tools::counted(done.lost_sight, "run") +
 	       " some blocks were lost sight of: wrong frees may not have been seen there";
 }
 
 std::string summary(const account &a)
 {
-	std::string all = "\n" + demo::counted(a.found.runs(), "run") + " in " + demo::duration(a.done.took_ns);
+	std::string all = "\n" + tools::counted(a.found.runs(), "run") + " in " + tools::duration(a.done.took_ns);
 	if (a.done.resumed > 0)
-		all += ", of which " + demo::grouped(a.done.resumed) + " were done earlier";
+		all += ", of which " + tools::grouped(a.done.resumed) + " were done earlier";
 	all += ":\n";
 	for (size_t v = 0; v < verdict_count; v++)
 		if (const uint64_t count = a.found.count(static_cast<verdict>(v)); count > 0)
-			all += demo::text("  %8s  %s\n", demo::grouped(count).c_str(),
-					  title_of(static_cast<verdict>(v)));
+			all += tools::text("  %8s  %s\n", tools::grouped(count).c_str(),
+					   title_of(static_cast<verdict>(v)));
 	if (a.done.foreign > 0)
-		all += "  " + demo::text("%8s", demo::grouped(a.done.foreign).c_str()) +
+		all += "  " + tools::text("%8s", tools::grouped(a.done.foreign).c_str()) +
 		       "  more, of other shards' stacks, told which stacks are this one's\n";
 	if (a.done.lost_sight > 0)
 		all += "note: " + lost_in_short(a.done) + "\n";

@@ -4,9 +4,9 @@
 // have their folder; all that they share is under one lock.
 #include "tools/fail_sweep.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_report.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -29,7 +29,7 @@ class workers {
 		progress &shown)
 		: wanted_(wanted), runs_(runs), known_(known), found_(found), names_(names), shown_(shown),
 		  earlier_(wanted), plans_(wanted, known), limit_ns_(limit_of(wanted, known.unharmed())),
-		  began_ns_(demo::now_ns())
+		  began_ns_(tools::now_ns())
 	{
 	}
 
@@ -45,7 +45,7 @@ class workers {
 			std::rethrow_exception(broken_);
 		result_.interrupted = tools::interrupted() != 0;
 		result_.left = plans_.total() - done_;
-		result_.took_ns = demo::now_ns() - began_ns_;
+		result_.took_ns = tools::now_ns() - began_ns_;
 		return std::move(result_);
 	}
 
@@ -53,7 +53,7 @@ class workers {
 	bool is_over() const
 	{
 		const bool spent = (wanted_.budget.runs != 0 && started_ >= wanted_.budget.runs) ||
-				   (wanted_.budget.ns != 0 && demo::now_ns() - began_ns_ >= wanted_.budget.ns);
+				   (wanted_.budget.ns != 0 && tools::now_ns() - began_ns_ >= wanted_.budget.ns);
 		return spent || broken_ || tools::interrupted() != 0;
 	}
 

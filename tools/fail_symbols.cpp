@@ -3,7 +3,7 @@
 // fail_symbols.cpp - see fail_symbols.hpp.
 #include "tools/fail_symbols.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cstdlib>
 #include <cxxabi.h>
@@ -133,12 +133,12 @@ std::string symbols::describe(const place &where)
 {
 	const symbol &s = find(where);
 	if (where.module.empty())
-		return demo::text("0x%llx", static_cast<unsigned long long>(where.offset));
+		return tools::text("0x%llx", static_cast<unsigned long long>(where.offset));
 	if (s.function.empty())
-		return where.module + demo::text("+0x%llx", static_cast<unsigned long long>(where.offset));
+		return where.module + tools::text("+0x%llx", static_cast<unsigned long long>(where.offset));
 	if (!s.file.empty())
 		return s.function + " (" + base_name(s.file) + ":" + std::to_string(s.line) + ")";
-	return s.function + demo::text("+0x%llx", static_cast<unsigned long long>(s.into)) + " (" +
+	return s.function + tools::text("+0x%llx", static_cast<unsigned long long>(s.into)) + " (" +
 	       base_name(where.module) + ")";
 }
 

@@ -5,7 +5,7 @@
 // the filters have two letters.
 #include "tools/fail_token.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <array>
 #include <cctype>
@@ -28,7 +28,7 @@ std::string encoded(const std::string &text)
 		    (c != '\0' && std::string("._+-/@,").find(c) != std::string::npos))
 			safe += c;
 		else
-			safe += demo::text("%%%02x", static_cast<unsigned char>(c));
+			safe += tools::text("%%%02x", static_cast<unsigned char>(c));
 	}
 	return safe;
 }
@@ -151,7 +151,7 @@ std::map<std::string, taker> takers(const std::string &token, told &all, options
 
 std::string hexadecimal(uint64_t number)
 {
-	return demo::text("%016llx", static_cast<unsigned long long>(number));
+	return tools::text("%016llx", static_cast<unsigned long long>(number));
 }
 
 std::string token_of(const plan &planned, const options &wanted, uint64_t seen, verdict what)

@@ -3,9 +3,9 @@
 // fail_trial.cpp - see fail_trial.hpp.
 #include "tools/fail_trial.hpp"
 
-#include "tools/demo_text.hpp"
 #include "tools/fail_scene.hpp"
 #include "tools/interrupt.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -39,7 +39,7 @@ std::string find_preload(const std::string &wanted)
 {
 	if (!wanted.empty()) {
 		if (access(wanted.c_str(), R_OK) != 0)
-			throw failure(demo::with_errno("--preload " + wanted, errno), wrong_usage);
+			throw failure(tools::with_errno("--preload " + wanted, errno), wrong_usage);
 		return fs::absolute(wanted).string();
 	}
 	const std::string here = folder_of_ourselves();
@@ -56,7 +56,7 @@ std::string find_program(const std::string &name)
 {
 	if (name.find('/') != std::string::npos) {
 		if (access(name.c_str(), X_OK) != 0 || fs::is_directory(name))
-			throw failure(demo::with_errno(name, fs::is_directory(name) ? EISDIR : errno), not_unharmed);
+			throw failure(tools::with_errno(name, fs::is_directory(name) ? EISDIR : errno), not_unharmed);
 		return fs::absolute(name).lexically_normal().string();
 	}
 	const char *path = getenv("PATH");
@@ -106,10 +106,10 @@ runner::runner(const options &wanted)
 	: wanted_(wanted), program_(find_program(wanted.command.at(0))), preload_(find_preload(wanted.preload))
 {
 	if (!wanted.input.empty() && access(wanted.input.c_str(), R_OK) != 0)
-		throw failure(demo::with_errno("--stdin " + wanted.input, errno), wrong_usage);
+		throw failure(tools::with_errno("--stdin " + wanted.input, errno), wrong_usage);
 	if (!wanted.workdir.empty() && !fs::is_directory(wanted.workdir))
 		throw failure(
-			demo::with_errno("--workdir " + wanted.workdir, fs::exists(wanted.workdir) ? ENOTDIR : ENOENT),
+			tools::with_errno("--workdir " + wanted.workdir, fs::exists(wanted.workdir) ? ENOTDIR : ENOENT),
 			wrong_usage);
 }
 
@@ -153,8 +153,8 @@ int runner::shell(const scene &at, const std::string &script, const std::string 
 	c.output = c.errors = output;
 	c.random_addresses = true;
 	keeper k(c);
-	const uint64_t deadline = demo::now_ns() + limit_ns;
-	while (!k.ended() && demo::now_ns() < deadline && tools::interrupted() == 0)
+	const uint64_t deadline = tools::now_ns() + limit_ns;
+	while (!k.ended() && tools::now_ns() < deadline && tools::interrupted() == 0)
 		k.wait(slice_ms);
 	const bool in_time = k.ended();
 	k.end_all();
@@ -174,14 +174,14 @@ void runner::set_up(const scene &at, uint64_t limit_ns) const
 
 void runner::serve(const scene &at, keeper &server, trial &result, uint64_t limit_ns) const
 {
-	const uint64_t deadline = demo::now_ns() + limit_ns;
+	const uint64_t deadline = tools::now_ns() + limit_ns;
 	result.was_ready = wanted_.ready.empty();
-	while (!result.was_ready && !server.ended() && demo::now_ns() < deadline && tools::interrupted() == 0) {
+	while (!result.was_ready && !server.ended() && tools::now_ns() < deadline && tools::interrupted() == 0) {
 		result.was_ready = shell(at, wanted_.ready, "/dev/null", limit_ns) == 0;
 		if (!result.was_ready)
 			server.wait(slice_ms);
 	}
-	if (!server.ended() && !result.was_ready && demo::now_ns() >= deadline)
+	if (!server.ended() && !result.was_ready && tools::now_ns() >= deadline)
 		result.timed_out = true;
 	if (server.ended() || !result.was_ready)
 		return;
@@ -198,15 +198,15 @@ trial runner::run(const plan &planned, unsigned slot, uint64_t limit_ns, uint64_
 	set_up(at, limit_ns);
 	trial result;
 	result.planned = planned;
-	const uint64_t began = demo::now_ns();
+	const uint64_t began = tools::now_ns();
 	uint64_t deadline = began + limit_ns;
 	keeper k(at.command);
 	if (!wanted_.ready.empty() || !wanted_.drive.empty()) {
 		serve(at, k, result, limit_ns);
-		deadline = demo::now_ns() + (result.timed_out ? 0 : limit_ns); // for its end
+		deadline = tools::now_ns() + (result.timed_out ? 0 : limit_ns); // for its end
 	}
 	while (!k.gone() && tools::interrupted() == 0) {
-		const uint64_t now = demo::now_ns();
+		const uint64_t now = tools::now_ns();
 		if (k.ended() && result.took_ns == 0) {
 			result.took_ns = now - began;
 			deadline = std::min(deadline, now + grace_ns);
@@ -223,12 +223,12 @@ trial runner::run(const plan &planned, unsigned slot, uint64_t limit_ns, uint64_
 	if (result.timed_out) {
 		// The library notes where a signal strikes, so this tells where it hung.
 		k.signal(SIGABRT);
-		for (const uint64_t until = demo::now_ns() + last_words_ns; !k.ended() && demo::now_ns() < until;)
+		for (const uint64_t until = tools::now_ns() + last_words_ns; !k.ended() && tools::now_ns() < until;)
 			k.wait(slice_ms);
 	}
 	k.end_all();
 	if (result.took_ns == 0)
-		result.took_ns = demo::now_ns() - began;
+		result.took_ns = tools::now_ns() - began;
 	result.exec_error = k.exec_error();
 	result.status = k.status();
 	result.out = read_printed(at.command.output, at.folder);

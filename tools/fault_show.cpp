@@ -3,7 +3,7 @@
 // fault_show.cpp - fault points in words. See fault.hpp.
 #include "tools/fault.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <climits>
 #include <cstring>
@@ -15,7 +15,7 @@
 namespace fault {
 namespace {
 
-using demo::text;
+using tools::text;
 using json_t = nlohmann::ordered_json;
 using points = std::vector<mempool_fault_point>;
 

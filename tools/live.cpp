@@ -3,7 +3,7 @@
 // live.cpp - see live.hpp.
 #include "tools/live.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <cerrno>
 #include <mempool/mempool-certificate.h>
@@ -33,7 +33,7 @@ mempool_view_error no_error()
 
 double snapshot::age_s() const
 {
-	return static_cast<double>(demo::now_ns() - process.taken_ns) / 1e9;
+	return static_cast<double>(tools::now_ns() - process.taken_ns) / 1e9;
 }
 
 void processes::open(pid_t pid)

@@ -4,11 +4,15 @@
 #include "tools/memory_cgroup.hpp"
 
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <poll.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -65,6 +69,22 @@ std::vector<std::string> candidates(bool version_2)
 	return folders;
 }
 
+/// Removes the groups of this name whose makers were killed before they could: NAME.PID, nobody in it, PID gone.
+void remove_left(const std::string &parent, const std::string &name)
+{
+	std::error_code unread;
+	for (const auto &entry : std::filesystem::directory_iterator(parent, unread)) {
+		const std::string folder = entry.path().filename();
+		pid_t maker = 0;
+		if (folder.compare(0, name.size() + 1, name + ".") != 0 ||
+		    std::from_chars(folder.data() + name.size() + 1, folder.data() + folder.size(), maker).ptr !=
+			    folder.data() + folder.size())
+			continue;
+		if (maker > 0 && kill(maker, 0) != 0 && errno == ESRCH)
+			rmdir(entry.path().c_str());
+	}
+}
+
 no_memory_cgroup refused(const std::string &folder, int error)
 {
 	no_memory_cgroup why(folder + " cannot be made, or takes no limit: " + strerror(error));
@@ -86,6 +106,7 @@ memory_cgroup::memory_cgroup(const std::string &name, uint64_t limit_bytes)
 	for (const std::string &parent : candidates(version_2_)) {
 		if (version_2_) // as far as it is not already so
 			write_file(parent + "/cgroup.subtree_control", "+memory");
+		remove_left(parent, name);
 		folder_ = parent + own;
 		if (mkdir(folder_.c_str(), 0755) != 0) {
 			error = errno;

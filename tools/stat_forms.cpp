@@ -3,7 +3,7 @@
 // stat_forms.cpp - snapshots as tables, as JSON, and as /proc/slabinfo. See stat.hpp.
 #include "tools/stat.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -14,7 +14,7 @@
 namespace stat_command {
 namespace {
 
-using demo::text;
+using tools::text;
 using json_t = nlohmann::ordered_json;
 
 template <class Named> int width_of_names(const std::vector<Named> &all)
@@ -39,7 +39,7 @@ std::string pool_table(const live::snapshot &s)
 			    static_cast<unsigned long long>(p.stats.from_reserve),
 			    static_cast<unsigned long long>(p.stats.failures),
 			    static_cast<unsigned long long>(p.stats.sleeps),
-			    demo::duration(p.stats.wait_longest_ns).c_str(), live::verdict(p).c_str());
+			    tools::duration(p.stats.wait_longest_ns).c_str(), live::verdict(p).c_str());
 	return out;
 }
 

@@ -7,12 +7,12 @@
 // last line is the one that OpenMetrics wants.
 #include "tools/stat.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 namespace stat_command {
 namespace {
 
-using demo::text;
+using tools::text;
 using pool = mempool_published_pool;
 using cache = mempool_published_cache;
 

@@ -3,7 +3,7 @@
 // top.cpp - see top.hpp.
 #include "tools/top.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 #include "tools/top_screen.hpp"
 
 #include <algorithm>
@@ -121,15 +121,15 @@ int run(const options &wanted)
 	uint64_t next_ns = 0;
 	how.interval_s = wanted.interval_s;
 	while (interrupted == 0) {
-		if (demo::now_ns() >= next_ns) {
+		if (tools::now_ns() >= next_ns) {
 			const std::vector<live::snapshot> seen = at.look(answer_ns);
 			all.take(seen);
 			note_problem(at, seen, last_problem, how);
-			next_ns = demo::now_ns() + static_cast<uint64_t>(how.interval_s * 1e9);
+			next_ns = tools::now_ns() + static_cast<uint64_t>(how.interval_s * 1e9);
 		}
 		all.sort(how.by, how.reversed);
 		display.draw(all, how);
-		const uint64_t now = demo::now_ns();
+		const uint64_t now = tools::now_ns();
 		const int left_ms = next_ns > now ? static_cast<int>((next_ns - now) / ns_per_ms) + 1 : 0;
 		if (!obey(display.wait(left_ms), how, next_ns))
 			break;

@@ -3,7 +3,7 @@
 // top_screen.cpp - see top_screen.hpp.
 #include "tools/top_screen.hpp"
 
-#include "tools/demo_text.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <clocale>
@@ -18,7 +18,7 @@
 namespace top {
 namespace {
 
-using demo::text;
+using tools::text;
 
 // Colours by how full a reserve is, and for headings.
 enum pair : short { full_pair = 1, dip_pair, low_pair, heading_pair };
@@ -73,7 +73,7 @@ constexpr column columns[] = {
 	{"FAILED", 6, 9, [](const pool_row &r) { return brief(static_cast<double>(r.pool.stats.failures)); }},
 	{"SLEEPS", 6, 2, [](const pool_row &r) { return brief(static_cast<double>(r.pool.stats.sleeps)); }},
 	{"ASLEEP", 6, 2, [](const pool_row &r) { return std::to_string(r.pool.stats.waiters); }},
-	{"LONGEST", 8, 2, [](const pool_row &r) { return demo::duration(r.pool.stats.wait_longest_ns); }},
+	{"LONGEST", 8, 2, [](const pool_row &r) { return tools::duration(r.pool.stats.wait_longest_ns); }},
 	{"CERTIFICATE", -12, 3,
 	 [](const pool_row &r) { return r.fresh ? live::verdict(r.pool) : std::string("no answer"); }},
 };

@@ -98,6 +98,26 @@ test_interrupts()
 	done
 }
 
+# One that was killed could not remove its group: the next one does.
+test_left_behind()
+{
+	local lesson group=''
+	"$mempool" lab userspace >"$scratch/log" 2>&1 &
+	lesson=$!
+	while [ -z "$group" ] && kill -0 "$lesson" 2>/dev/null; do
+		group=$(groups "$lesson")
+	done
+	kill -KILL "$lesson" 2>/dev/null || true
+	wait "$lesson" 2>/dev/null || true
+	# Its child dies with it, a moment later.
+	for _ in {1..500}; do
+		[ -n "$(groups "$lesson")" ] && [ -n "$(cat "$group/cgroup.procs")" ] || break
+		read -rt 0.01 <> <(:) || true
+	done
+	lesson "$mempool"
+	[ -z "$(groups "$lesson")" ] || fail "what a killed lesson left is not removed: $(groups "$lesson")"
+}
+
 # A child that is neither killed nor goes on, as its cgroup's OOM killer is switched off
 # (version 1 has that): one signal ends the lesson, and its child.
 test_stalled_child()
@@ -135,4 +155,5 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >"$scratch/log"; then
 fi
 test_kill
 test_interrupts
+test_left_behind
 test_stalled_child

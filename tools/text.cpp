@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// demo_text.cpp - see demo_text.hpp.
-#include "tools/demo_text.hpp"
+// text.cpp - see text.hpp.
+#include "tools/text.hpp"
 
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 
-namespace demo {
+namespace tools {
 
 std::string text(const char *format, ...)
 {
@@ -62,4 +62,4 @@ uint64_t now_ns()
 	return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-} // namespace demo
+} // namespace tools

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// demo_text.hpp - small helpers for what the demo prints.
+// text.hpp - small helpers for what commands print.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-namespace demo {
+namespace tools {
 
 /// printf into a string.
 __attribute__((format(printf, 1, 2))) std::string text(const char *format, ...);
@@ -26,4 +26,4 @@ std::string with_errno(const std::string &prefix, int error);
 /// CLOCK_MONOTONIC, the clock that logd's samples are on.
 uint64_t now_ns();
 
-} // namespace demo
+} // namespace tools
