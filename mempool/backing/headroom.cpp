@@ -140,6 +140,16 @@ bool headroom::look()
 	return active();
 }
 
+bool headroom::look_anew()
+{
+	if (!base::holds_locks()) {
+		const std::lock_guard guard(lock_);
+		if (mode_ != MEMPOOL_WATERMARKS_OFF)
+			read();
+	}
+	return active();
+}
+
 bool headroom::ask_space(size_t bytes, gfp_t gfp_mask)
 {
 	if (base::holds_locks())

@@ -49,6 +49,8 @@ class headroom {
 	bool active() const { return active_.load(std::memory_order_relaxed); }
 	/// Looks whether there is a limit; before memory is mapped.
 	bool look();
+	/// The same by a reading of its own, also while a refusal stands: for who gives memory back until it is enough.
+	bool look_anew();
 
 	/// May so much address space be taken? Only when active.
 	[[nodiscard]] bool ask_space(size_t bytes, gfp_t gfp_mask);

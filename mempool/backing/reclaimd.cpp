@@ -30,7 +30,7 @@ void reclaim_to_high()
 {
 	// Who could give nothing is not asked again with each allocation.
 	constexpr uint64_t rest_ns = base::ns_per_s / 10;
-	for (unsigned shift = 2; process_headroom().look() && process_headroom().below_low();) {
+	for (unsigned shift = 2; process_headroom().look_anew() && process_headroom().below_low();) {
 		const uint64_t freed = reclaim_round(GFP_KERNEL, shift);
 		if (ending.load(std::memory_order_relaxed))
 			return;

@@ -334,6 +334,21 @@ void a_refusal_stands_for_a_moment(void **)
 	assert_false(h.ask_mapping(4 * mib, 4096, GFP_KERNEL));
 }
 
+// reclaimd gives back what is asked of it, and no more: it must see at once that it was enough.
+void a_look_anew_reads_while_a_refusal_stands(void **)
+{
+	headroom h(script);
+	scripted.cgroup = {64 * mib, 63 * mib};
+	assert_true(h.look());
+	assert_false(h.ask_mapping(4 * mib, 4096, GFP_KERNEL));
+	assert_true(h.below_low());
+	scripted.cgroup.used_bytes = 0;
+	assert_true(h.look());
+	assert_true(h.below_low());
+	assert_true(h.look_anew());
+	assert_false(h.below_low());
+}
+
 void a_new_limit_ends_the_credit(void **)
 {
 	headroom h(script);
@@ -382,6 +397,7 @@ int main()
 		cmocka_unit_test_setup(a_child_looks_for_its_own_cgroup, start_script),
 		cmocka_unit_test_setup(near_min_each_request_is_looked_at, start_script),
 		cmocka_unit_test_setup(a_refusal_stands_for_a_moment, start_script),
+		cmocka_unit_test_setup(a_look_anew_reads_while_a_refusal_stands, start_script),
 		cmocka_unit_test_setup(a_new_limit_ends_the_credit, start_script),
 		cmocka_unit_test_setup(low_lasts_until_high, start_script),
 	};
