@@ -352,27 +352,38 @@ void *prepare_object(kmem_cache &cache, void *object, gfp_t gfp_mask)
 	return object;
 }
 
+/// What a sheaf has, or the slabs have, for who may allocate.
+[[gnu::always_inline]] inline void *alloc_ready_object(kmem_cache &cache, gfp_t gfp_mask)
+{
+	void *object = cache.sheaves.take();
+	if (object == nullptr) [[unlikely]] {
+		if (cache.sheaves.serving())
+			object = cache.sheaves.alloc_slow(gfp_mask);
+		else if (take_objects(cache, gfp_mask, {&object, 1}) == 1)
+			cache.counters.add(kmem_cache::allocs);
+	}
+	if (object == nullptr) [[unlikely]] {
+		cache.counters.add(kmem_cache::failures);
+		return nullptr; // errno is ENOMEM: set by whoever had nothing
+	}
+	if (cache.has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
+		cache.counters.add(kmem_cache::public_allocs);
+	return prepare_object(cache, object, gfp_mask);
+}
+
 } // namespace
+
+void *mp::backing::alloc_object(kmem_cache &cache, gfp_t gfp_mask)
+{
+	return alloc_ready_object(cache, gfp_mask);
+}
 
 extern "C" void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp_flags)
 {
 	gfp_flags = watch::known_mask(gfp_flags, s->name);
 	if (watch::watching() && !watched_may_alloc(*s, gfp_flags, "kmem_cache_alloc")) [[unlikely]]
 		return nullptr;
-	void *object = s->sheaves.take();
-	if (object == nullptr) [[unlikely]] {
-		if (s->sheaves.serving())
-			object = s->sheaves.alloc_slow(gfp_flags);
-		else if (take_objects(*s, gfp_flags, {&object, 1}) == 1)
-			s->counters.add(kmem_cache::allocs);
-	}
-	if (object == nullptr) [[unlikely]] {
-		s->counters.add(kmem_cache::failures);
-		return nullptr; // errno is ENOMEM: set by whoever had nothing
-	}
-	if (s->has_sole_pool.load(std::memory_order_relaxed)) [[unlikely]]
-		s->counters.add(kmem_cache::public_allocs);
-	return prepare_object(*s, object, gfp_flags);
+	return alloc_ready_object(*s, gfp_flags);
 }
 
 extern "C" void kmem_cache_free(struct kmem_cache *s, void *objp)
@@ -430,14 +441,4 @@ extern "C" int kmem_cache_shrink(struct kmem_cache *s)
 	shrink_cache(*s);
 	const std::lock_guard guard(s->lock);
 	return s->lists[kmem_cache::partial].count() + s->lists[kmem_cache::full].count() > 0 ? 1 : 0;
-}
-
-extern "C" unsigned int kmem_cache_size(struct kmem_cache *s)
-{
-	return s->layout.object_bytes;
-}
-
-extern "C" const char *kmem_cache_name(struct kmem_cache *s)
-{
-	return s->name;
 }

@@ -62,6 +62,9 @@ size_t take_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
 /// As take_objects(), but adds no more than one slab to the cache.
 size_t take_some_objects(kmem_cache &cache, gfp_t gfp_mask, std::span<void *> out);
 
+/// kmem_cache_alloc() for who has asked its fault point already.
+void *alloc_object(kmem_cache &cache, gfp_t gfp_mask);
+
 /// Takes objects of this cache back to their slabs; what is none is reported, without the lock, and left.
 void put_objects(kmem_cache &cache, std::span<void *const> objects);
 

@@ -211,3 +211,13 @@ extern "C" void kmem_cache_destroy(struct kmem_cache *s)
 	list_live(r, *s, s->lists[kmem_cache::full].first());
 	r.emit();
 }
+
+extern "C" unsigned int kmem_cache_size(struct kmem_cache *s)
+{
+	return s->layout.object_bytes;
+}
+
+extern "C" const char *kmem_cache_name(struct kmem_cache *s)
+{
+	return s->name;
+}

@@ -5,6 +5,7 @@
 //   backing, first mask -> reserve -> backing, full mask -> reserve -> sleep, and again
 //
 // Race table: everything here may run in any threads at the same time.
+#include "mempool/backing/faults.hpp"
 #include "mempool/core/element.hpp"
 #include "mempool/core/faults.hpp"
 #include "mempool/core/masks.hpp"
@@ -125,6 +126,29 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	return element;
 }
 
+/// Nothing is watched but faults. Where the pool has a cache to itself, both of their points are asked here, and what
+/// lies ready is taken as ever; else the backing is asked by its function, where its own points are.
+void *alloc_unless_failing(mempool_t &pool, mempool_control &control, gfp_t callers)
+{
+	auto *ready = static_cast<backing::sheaves *>(pool.ready);
+	if (ready == nullptr)
+		return alloc_counted(pool, control, full_mask(callers), base::never_ns, "mempool_alloc");
+	auto &cache = *static_cast<kmem_cache *>(pool.pool_data);
+	const gfp_t mask = first_mask(full_mask(callers));
+	void *element = nullptr;
+	if (!fault_at(watch::fault_point::mempool_alloc, control, mask) &&
+	    backing::watched_may_alloc(cache, mask, "kmem_cache_alloc")) [[likely]] {
+		element = ready->take();
+		if (element != nullptr) [[likely]]
+			return element;
+		element = backing::alloc_object(cache, mask);
+	}
+	if (element == nullptr)
+		return alloc_slow(pool, control, full_mask(callers), base::never_ns, "mempool_alloc");
+	control.counters.add(count_allocs);
+	return element;
+}
+
 /// Nothing lay ready by the shortest way.
 [[gnu::noinline]] void *alloc_unready(mempool_t *pool, gfp_t callers)
 {
@@ -132,8 +156,8 @@ constexpr gfp_t ordinary_flags = __GFP_BITS_MASK & ~__GFP_ZERO;
 	if (control == nullptr || (callers & ~ordinary_flags) != 0 || watch::watching_beyond(watch::faults_alone) ||
 	    control->refill.load(std::memory_order_relaxed)) [[unlikely]]
 		return alloc(pool, callers, base::never_ns, "mempool_alloc");
-	if (watch::watching()) // but for faults: the backing is asked by its function, where its own points are
-		return alloc_counted(*pool, *control, full_mask(callers), base::never_ns, "mempool_alloc");
+	if (watch::watching())
+		return alloc_unless_failing(*pool, *control, callers);
 	if (control->backing == backing::backing_kind::users_own)
 		return alloc_direct(*pool, *control, callers);
 	return alloc_ready_made(*pool, *control, callers);

@@ -259,6 +259,36 @@ START_TEST(faults_for_one_pool_or_cache)
 }
 END_TEST
 
+/* A pool that has a cache to itself asks both points, its own first, and each once: also when nothing lies ready. */
+START_TEST(par_38_a_pool_alone_in_its_cache)
+{
+	enum { COUNT = 200 };
+	struct kmem_cache *cache = kmem_cache_create("alone", 64, 0, 0, NULL);
+	mempool_t *p = mempool_create_slab_pool(COUNT, cache);
+	struct mempool_statistics st;
+	void *elements[COUNT];
+
+	ck_assert_ptr_nonnull(p);
+	fault_set("fail_mempool_alloc:probability=100,interval=2,times=-1,verbose=0;"
+		  "failslab@alone:probability=100,interval=2,times=-1,verbose=0");
+	for (int i = 0; i < COUNT; i++)
+		ck_assert_ptr_nonnull(elements[i] = mempool_alloc(p, GFP_NOWAIT));
+	ck_assert_uint_eq(fault_point("fail_mempool_alloc").failures, COUNT / 2);
+	ck_assert_uint_eq(fault_point("failslab@alone").failures, COUNT / 4);
+	fault_set("off");
+	st = stats_of(p);
+	ck_assert_uint_eq(st.allocs, COUNT);
+	ck_assert_uint_eq(st.backing_failures, COUNT / 2 + COUNT / 4);
+	ck_assert_uint_eq(st.from_reserve, COUNT / 2 + COUNT / 4);
+	ck_assert_int_eq(mempool_curr_nr(p), COUNT / 4);
+	for (int i = 0; i < COUNT; i++)
+		mempool_free(elements[i], p);
+	ck_assert_int_eq(mempool_curr_nr(p), COUNT);
+	mempool_destroy(p);
+	kmem_cache_destroy(cache);
+}
+END_TEST
+
 static struct kmem_cache *busy;
 static bool stop_busy;
 
@@ -385,6 +415,7 @@ TCase *fault_point_tests(void)
 	tcase_add_test(tc, par_38_failslab);
 	tcase_add_test(tc, par_38_fail_page_alloc);
 	tcase_add_test(tc, par_38_fail_page_alloc_of_one_cache);
+	tcase_add_test(tc, par_38_a_pool_alone_in_its_cache);
 	tcase_add_test(tc, faults_for_one_pool_or_cache);
 	tcase_add_test(tc, faults_for_one_while_it_is_in_use);
 	tcase_add_test(tc, faults_that_the_kernel_lacks);
