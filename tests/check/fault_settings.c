@@ -262,6 +262,34 @@ START_TEST(faults_know_threads_by_their_beginning)
 }
 END_TEST
 
+static int child_has_its_own(void *cache)
+{
+	void *object = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	if (object)
+		return 1;
+	fault_set("off");
+	object = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, object);
+	return object ? 0 : 2;
+}
+
+/* A child goes on with what was set at the fork, and what it sets is its own. */
+START_TEST(faults_for_one_after_a_fork)
+{
+	struct kmem_cache *cache = kmem_cache_create("forked", 32, 0, 0, NULL);
+	struct child_result r;
+
+	fault_set("failslab@forked:probability=100,times=-1,ignore-gfp-wait=N,verbose=0");
+	ck_assert_ptr_null(kmem_cache_alloc(cache, GFP_KERNEL));
+	child_run(&r, child_has_its_own, cache);
+	ck_assert_exited(&r, 0);
+	ck_assert_ptr_null(kmem_cache_alloc(cache, GFP_KERNEL));
+	fault_set("off");
+	kmem_cache_destroy(cache);
+}
+END_TEST
+
 TCase *fault_setting_tests(void)
 {
 	TCase *tc = new_case("fault_settings");
@@ -273,5 +301,6 @@ TCase *fault_setting_tests(void)
 	tcase_add_test(tc, faults_without_room_are_refused_whole);
 	tcase_add_test(tc, faults_know_threads_by_their_beginning);
 	tcase_add_test(tc, faults_are_replayed_under_any_schedule);
+	tcase_add_test(tc, faults_for_one_after_a_fork);
 	return tc;
 }
