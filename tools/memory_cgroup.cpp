@@ -72,16 +72,17 @@ std::vector<std::string> candidates(bool version_2)
 /// Removes the groups of this name whose makers were killed before they could: NAME.PID, nobody in it, PID gone.
 void remove_left(const std::string &parent, const std::string &name)
 {
-	std::error_code unread;
-	for (const auto &entry : std::filesystem::directory_iterator(parent, unread)) {
-		const std::string folder = entry.path().filename();
+	std::error_code ended;
+	const std::filesystem::directory_iterator end;
+	for (std::filesystem::directory_iterator at(parent, ended); !ended && at != end; at.increment(ended)) {
+		const std::string folder = at->path().filename();
 		pid_t maker = 0;
 		if (folder.compare(0, name.size() + 1, name + ".") != 0 ||
 		    std::from_chars(folder.data() + name.size() + 1, folder.data() + folder.size(), maker).ptr !=
 			    folder.data() + folder.size())
 			continue;
 		if (maker > 0 && kill(maker, 0) != 0 && errno == ESRCH)
-			rmdir(entry.path().c_str());
+			rmdir(at->path().c_str());
 	}
 }
 
