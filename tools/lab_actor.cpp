@@ -3,8 +3,9 @@
 // lab_actor.cpp - see lab_actor.hpp.
 #include "tools/lab_actor.hpp"
 
+#include "tools/text.hpp"
+
 #include <chrono>
-#include <ctime>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
@@ -12,18 +13,11 @@
 
 namespace lab {
 
-uint64_t now_ns()
-{
-	timespec now{};
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 void wait_until(const std::string &what, const std::function<bool()> &so)
 {
-	const uint64_t give_up = now_ns() + patience_ns;
+	const uint64_t give_up = tools::now_ns() + patience_ns;
 	while (!so()) {
-		if (now_ns() > give_up)
+		if (tools::now_ns() > give_up)
 			throw stuck("waited " + std::to_string(patience_ns / 1000000000) + " s in vain: " + what);
 		const timespec moment = {0, 50000};
 		nanosleep(&moment, nullptr); // between two looks

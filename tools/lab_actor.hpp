@@ -27,8 +27,6 @@ struct stuck : std::runtime_error {
 /// How long anything may take that is to come; far more than it takes.
 inline constexpr uint64_t patience_ns = 30'000'000'000;
 
-uint64_t now_ns();
-
 /// Looks until it is so; throws `stuck`, naming `what`, when patience ends.
 void wait_until(const std::string &what, const std::function<bool()> &so);
 

@@ -4,6 +4,7 @@
 #include "tools/lab_replay.hpp"
 
 #include "tools/lab_words.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -70,7 +71,7 @@ std::string replay::words(const mempool_trace_event &e, const argument &a, char 
 	if (kind == 'g')
 		return mask_text(static_cast<gfp_t>(a.value));
 	if (kind == 'n')
-		return duration(a.value);
+		return tools::duration(a.value);
 	if (a.name == "how" && a.value < std::size(wake_reasons))
 		return wake_reasons[a.value];
 	if (a.name == "thread" && lanes_.contains(static_cast<uint32_t>(a.value)))

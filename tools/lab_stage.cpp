@@ -4,6 +4,7 @@
 #include "tools/lab_stage.hpp"
 
 #include "tools/lab_words.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -88,7 +89,7 @@ stage::stage(std::string name, std::string title)
 	for (const mempool_trace_event &e : before)
 		seen_[e.thread] = std::max(seen_[e.thread], e.number + 1);
 	lost_before_ = mempool_trace_lost(nullptr);
-	began_ns_ = now_ns();
+	began_ns_ = tools::now_ns();
 	replay_.know_lane(static_cast<uint32_t>(gettid()), own_lane);
 }
 
@@ -147,7 +148,7 @@ void stage::begin(const std::string &title, const std::string &narration)
 	step &s = run_.steps.emplace_back();
 	s.title = title;
 	s.narration = paragraphs(narration);
-	s.begin_ns = now_ns() - began_ns_;
+	s.begin_ns = tools::now_ns() - began_ns_;
 	const std::lock_guard guard(reports_lock_);
 	reports_.clear();
 }
@@ -256,7 +257,7 @@ void stage::tell(std::vector<pool_state> pools, std::vector<lane> lanes, std::ve
 	s.pools = std::move(pools);
 	s.lanes = std::move(lanes);
 	for (event &e : events) {
-		e.time_ns = now_ns() - began_ns_;
+		e.time_ns = tools::now_ns() - began_ns_;
 		s.events.push_back(std::move(e));
 	}
 	told_ = true;
@@ -401,7 +402,7 @@ void stage::close_step()
 		return;
 	look();
 	step &s = current();
-	s.end_ns = now_ns() - began_ns_;
+	s.end_ns = tools::now_ns() - began_ns_;
 	if (told_) {
 		told_ = false;
 		return;

@@ -5,6 +5,7 @@
 
 #include "tools/lab_keys.hpp"
 #include "tools/lab_words.hpp"
+#include "tools/text.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -220,7 +221,7 @@ std::string events_text(const step &s, const look &how)
 			all += "  ... " + std::to_string(i - shown) + " events more ...\n";
 		}
 		const event &e = s.events[i];
-		const std::string when = "+" + duration(e.time_ns - std::min(e.time_ns, from));
+		const std::string when = "+" + tools::duration(e.time_ns - std::min(e.time_ns, from));
 		const std::string front = "  " + padded(when, 8) + " " + padded(e.lane, width) + "  ";
 		all += wrapped(how, e.text, front, std::string(front.size() + 2, ' '));
 	}

@@ -3,7 +3,6 @@
 // lab_words.cpp - see lab_words.hpp.
 #include "tools/lab_words.hpp"
 
-#include <cstdio>
 #include <mempool/mempool-explain.h>
 
 namespace lab {
@@ -47,20 +46,6 @@ std::string mask_text(gfp_t mask)
 {
 	std::string text(mempool_gfp_text(mask, nullptr, 0), '\0');
 	mempool_gfp_text(mask, text.data(), text.size() + 1);
-	return text;
-}
-
-std::string duration(uint64_t ns)
-{
-	static constexpr const char *units[] = {"ns", "us", "ms", "s"};
-	auto value = static_cast<double>(ns);
-	unsigned unit = 0;
-	while (value >= 1000 && unit < 3) {
-		value /= 1000;
-		unit++;
-	}
-	char text[32];
-	snprintf(text, sizeof(text), value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 	return text;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// lab_words.hpp - masks, times and recorded events in words.
+// lab_words.hpp - masks and recorded events in words.
 #pragma once
 
 #include "tools/lab_model.hpp"
@@ -14,9 +14,6 @@ namespace lab {
 
 /// A mask, as "GFP_KERNEL|__GFP_NOWARN".
 std::string mask_text(gfp_t mask);
-
-/// A time with the unit that suits it: "850 ns", "1.2 ms", "5.0 s".
-std::string duration(uint64_t ns);
 
 /// An event in words, from its kind and its arguments' texts.
 std::string event_text(const std::string &kind, const std::vector<argument> &args);

@@ -3,6 +3,7 @@
 // trace_record.cpp - see trace_record.hpp.
 #include "tools/trace_record.hpp"
 
+#include "tools/text.hpp"
 #include "tools/trace_file.hpp"
 
 #include <algorithm>
@@ -11,7 +12,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <iostream>
@@ -49,13 +49,6 @@ void leave_signals_to_command()
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGTERM, &action, nullptr);
 	sigaction(SIGHUP, &action, nullptr);
-}
-
-uint64_t monotonic_ns()
-{
-	timespec now = {};
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 /// An older recording gives way; nothing else does.
@@ -214,7 +207,7 @@ int record(const options &wanted)
 		fs::absolute(wanted.out.empty() ? default_file : wanted.out).lexically_normal().string();
 	make_way(file);
 	set_environment(wanted, file);
-	const uint64_t began_ns = monotonic_ns();
+	const uint64_t began_ns = tools::now_ns();
 	const int status = run_command(wanted.command);
 	try {
 		report(recordings(file, began_ns), wanted.command[0]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// cache_create.cpp - making and ending caches. See slab.h.
+// cache_create.cpp - making and ending caches, and what each was made with. See slab.h.
 #include "mempool/backing/cache.hpp"
 #include "mempool/backing/object_debug.hpp"
 #include "mempool/watch/debug.hpp"

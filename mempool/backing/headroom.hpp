@@ -5,7 +5,7 @@
 //
 // Owner of the state: the object. Race table:
 //   ask_pages / all               an atomic credit, then the lock
-//   ask_space, look, tell, set_*  the lock
+//   ask_space, look*, tell, set_* the lock
 //   anything in a handler that interrupted a lock's holder: the credit, or no
 #pragma once
 

@@ -5,6 +5,7 @@
 #include "tools/lab/lessons.hpp"
 #include "tools/lab_race.hpp"
 #include "tools/lab_stage.hpp"
+#include "tools/text.hpp"
 
 #include <atomic>
 #include <memory>
@@ -143,10 +144,10 @@ void hold(contest &all, int round)
 {
 	constexpr uint64_t most_ns = 10000000000; // the other does come, but claims must be looked at if it does not
 	if (round % rounds_a_sleep == 0 && !all.alone.load()) {
-		const uint64_t give_up = now_ns() + most_ns;
+		const uint64_t give_up = tools::now_ns() + most_ns;
 		while (all.requests.sleepers() == 0 && !all.alone.load()) {
 			std::this_thread::yield();
-			all.alone.store(now_ns() > give_up);
+			all.alone.store(tools::now_ns() > give_up);
 		}
 	}
 	for (int i = 0; i < round % 16; i++)
